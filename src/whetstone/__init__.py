@@ -1,0 +1,3 @@
+"""Whetstone sharpens an agent on its own work."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,287 @@
+"""Every setting of the service, typed, from the environment and `.env`.
+
+Names that Eliza already has are kept; ours start with `WHETSTONE_`. No other module reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|API|CREDENTIAL", re.IGNORECASE)
+_MIN_SECRET_LENGTH = 8
+
+PRODUCTION_PORT = 2138
+DEVELOPMENT_PORT = 31337
+
+
+def _names(*names: str) -> AliasChoices:
+    return AliasChoices(*names)
+
+
+class Settings(BaseSettings):
+    """Configuration of one Whetstone process."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", populate_by_name=True)
+
+    # Where things live
+    state_dir: Path = Field(
+        default=Path("~/.eliza"),
+        validation_alias=_names("ELIZA_STATE_DIR", "MILADY_STATE_DIR"),
+        description="Folder of the database, datasets, jobs, optimized prompts and caches.",
+    )
+    database_url: str | None = Field(
+        default=None,
+        validation_alias="DATABASE_URL",
+        description="postgresql://… or sqlite:///…; the default is whetstone.db in the state folder.",
+    )
+
+    # Edge
+    host: str = Field(
+        default="127.0.0.1",
+        validation_alias=_names("ELIZA_API_BIND", "WHETSTONE_HOST"),
+        description="Address to listen on. Any but a loopback address requires a token.",
+    )
+    port: int = Field(
+        default=PRODUCTION_PORT,
+        ge=0,
+        le=65535,
+        validation_alias="WHETSTONE_PORT",
+        description="Port to listen on.",
+    )
+    api_token: SecretStr | None = Field(
+        default=None,
+        validation_alias=_names("ELIZA_API_TOKEN", "MILADY_API_TOKEN", "MILAIDY_API_TOKEN"),
+        description="Token that every request must carry. Unset on loopback: open to this machine.",
+    )
+    server_shared_secret: SecretStr | None = Field(
+        default=None,
+        validation_alias="AGENT_SERVER_SHARED_SECRET",
+        description="Second token, accepted in X-Server-Token only.",
+    )
+    disable_auto_api_token: bool = Field(
+        default=False,
+        validation_alias="ELIZA_DISABLE_AUTO_API_TOKEN",
+        description="Do not generate a token on a non-loopback bind (requests are then refused).",
+    )
+    require_local_auth: bool = Field(
+        default=False,
+        validation_alias="ELIZA_REQUIRE_LOCAL_AUTH",
+        description="Refuse tokenless requests from this machine too.",
+    )
+    allow_ws_query_token: bool = Field(
+        default=False,
+        validation_alias=_names("ELIZA_ALLOW_WS_QUERY_TOKEN", "MILADY_ALLOW_WS_QUERY_TOKEN"),
+        description="Accept ?token= on WebSocket upgrades and event streams.",
+    )
+    allowed_origins: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        validation_alias="WHETSTONE_ALLOWED_ORIGINS",
+        description="Extra browser origins, comma-separated; loopback origins are always allowed.",
+    )
+    allowed_hosts: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        validation_alias="WHETSTONE_ALLOWED_HOSTS",
+        description="Extra values of the Host header, comma-separated.",
+    )
+    allow_null_origin: bool = Field(
+        default=False,
+        validation_alias="WHETSTONE_ALLOW_NULL_ORIGIN",
+        description="Accept the literal origin null (sandboxed frames).",
+    )
+    max_body_bytes: int = Field(
+        default=1_048_576,
+        ge=1024,
+        validation_alias="WHETSTONE_MAX_BODY_BYTES",
+        description="Limit of a request body.",
+    )
+    max_ingest_body_bytes: int = Field(
+        default=33_554_432,
+        ge=1024,
+        validation_alias="WHETSTONE_MAX_INGEST_BODY_BYTES",
+        description="Limit of a body that carries trajectories.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info",
+        validation_alias="WHETSTONE_LOG_LEVEL",
+        description="Least severe message that is logged.",
+    )
+    log_format: Literal["console", "json"] = Field(
+        default="console",
+        validation_alias="WHETSTONE_LOG_FORMAT",
+        description="Log lines for people or machines.",
+    )
+
+    # Trajectories
+    disable_trajectory_logging: bool = Field(
+        default=False,
+        validation_alias="ELIZA_DISABLE_TRAJECTORY_LOGGING",
+        description="Store no trajectories, whatever the runtime switch says.",
+    )
+    node_env: str | None = Field(
+        default=None, validation_alias="NODE_ENV", description="`test` stores no trajectories."
+    )
+    trajectory_timeout_minutes: float = Field(
+        default=60,
+        gt=0,
+        validation_alias="WHETSTONE_TRAJECTORY_TIMEOUT_MINUTES",
+        description="An active trajectory without news for this long becomes `timeout`.",
+    )
+
+    # Language model
+    lm_provider: Literal["local", "openai"] = Field(
+        default="local",
+        validation_alias=_names("WHETSTONE_LM_PROVIDER", "TRAIN_MODEL_PROVIDER", "TRAINING_PROVIDER"),
+        description="`local`: the embedded model; `openai`: any OpenAI-compatible endpoint.",
+    )
+    lm_base_url: str = Field(
+        default="https://api.openai.com/v1",
+        validation_alias=_names("WHETSTONE_LM_BASE_URL", "OPENAI_BASE_URL"),
+        description="Base URL of the OpenAI-compatible endpoint, including /v1.",
+    )
+    lm_api_key: SecretStr | None = Field(
+        default=None,
+        validation_alias=_names("WHETSTONE_LM_API_KEY", "OPENAI_API_KEY"),
+        description="Key of that endpoint.",
+    )
+    lm_model: str | None = Field(
+        default=None,
+        validation_alias=_names("WHETSTONE_LM_MODEL", "TRAIN_MODEL", "TRAINING_MODEL", "TRAIN_MODEL_NAME"),
+        description="Model name at the endpoint (required for `openai`).",
+    )
+    lm_concurrency: int = Field(
+        default=4,
+        ge=1,
+        le=1024,
+        validation_alias="WHETSTONE_LM_CONCURRENCY",
+        description="LM calls in flight.",
+    )
+    lm_timeout_seconds: float = Field(
+        default=120,
+        gt=0,
+        validation_alias="WHETSTONE_LM_TIMEOUT_SECONDS",
+        description="Longest wait for one answer.",
+    )
+    lm_max_retries: int = Field(
+        default=5,
+        ge=0,
+        validation_alias="WHETSTONE_LM_MAX_RETRIES",
+        description="Retries on 429, 5xx and lost connections.",
+    )
+    lm_cache: bool = Field(
+        default=True,
+        validation_alias="WHETSTONE_LM_CACHE",
+        description="Keep LM answers on disk and reuse them.",
+    )
+    local_lm_path: Path | None = Field(
+        default=None,
+        validation_alias="WHETSTONE_LOCAL_LM_PATH",
+        description="GGUF file to run instead of the embedded SmolLM2-135M-Instruct.",
+    )
+    local_lm_threads: int = Field(
+        default=1,
+        ge=1,
+        validation_alias="WHETSTONE_LOCAL_LM_THREADS",
+        description="Threads of the embedded model; more than the free cores is slower.",
+    )
+    local_lm_parallel: int = Field(
+        default=2,
+        ge=1,
+        le=64,
+        validation_alias="WHETSTONE_LOCAL_LM_PARALLEL",
+        description="Requests decoded together.",
+    )
+    local_lm_context: int = Field(
+        default=4096,
+        ge=512,
+        validation_alias="WHETSTONE_LOCAL_LM_CONTEXT",
+        description="Context tokens per request.",
+    )
+    local_lm_idle_seconds: float = Field(
+        default=120,
+        gt=0,
+        validation_alias="WHETSTONE_LOCAL_LM_IDLE_SECONDS",
+        description="Idle time until it stops.",
+    )
+
+    # Jobs
+    max_running_jobs: int = Field(
+        default=1,
+        ge=1,
+        validation_alias="WHETSTONE_MAX_RUNNING_JOBS",
+        description="Jobs at once; the rest wait.",
+    )
+    max_job_attempts: int = Field(
+        default=3,
+        ge=1,
+        validation_alias="WHETSTONE_MAX_JOB_ATTEMPTS",
+        description="Starts of one job after crashes.",
+    )
+
+    # Auto-training
+    disable_auto_bootstrap: bool = Field(
+        default=False,
+        validation_alias="ELIZA_DISABLE_AUTO_BOOTSTRAP",
+        description="No automatic optimization at boot.",
+    )
+
+    @field_validator("allowed_origins", "allowed_hosts", mode="before")
+    @classmethod
+    def _split_commas(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        return value
+
+    @field_validator("state_dir", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @property
+    def trajectory_logging_forced_off(self) -> bool:
+        """Whether the environment forbids storing trajectories."""
+        return self.disable_trajectory_logging or self.node_env == "test"
+
+    @property
+    def training_dir(self) -> Path:
+        """Folder of datasets, jobs and runs."""
+        return self.state_dir / "training"
+
+    @property
+    def optimized_prompts_dir(self) -> Path:
+        """Folder of the prompt artifacts, one folder a task."""
+        return self.state_dir / "optimized-prompts"
+
+    def sqlalchemy_url(self) -> str:
+        """The database URL with the async driver of its dialect."""
+        url = self.database_url
+        if url is None:
+            return f"sqlite+aiosqlite:///{self.state_dir / 'whetstone.db'}"
+        scheme, separator, rest = url.partition("://")
+        if not separator:
+            msg = "DATABASE_URL must look like postgresql://user@host/name or sqlite:///path"
+            raise ValueError(msg)
+        driver = {
+            "sqlite": "sqlite+aiosqlite",
+            "postgres": "postgresql+asyncpg",
+            "postgresql": "postgresql+asyncpg",
+        }.get(scheme, scheme)
+        return f"{driver}://{rest}"
+
+
+def secret_environment_values() -> dict[str, str]:
+    """Values of environment variables whose name says that they are secret, by name.
+
+    Source: the privacy filter of the wire contract (§11.2): names that hold KEY, TOKEN, SECRET, PASSWORD, API
+    or CREDENTIAL, values of at least 8 characters.
+    """
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if _SECRET_NAME.search(name) and len(value) >= _MIN_SECRET_LENGTH
+    }

@@ -1,0 +1,185 @@
+"""Tables of the trajectory store: a trajectory has steps; a step has LLM calls, provider accesses and events.
+
+Times are integer milliseconds since the epoch. The counters on `trajectories` are rollups of the rows below it,
+kept right by the store in the transaction that changes those rows.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.sql import expression
+
+from whetstone.db import big_integer_key, json_type, metadata
+
+
+def _count(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default="0")
+
+
+def _owner() -> Column[int]:
+    return Column(
+        "trajectory_key",
+        big_integer_key(),
+        ForeignKey("trajectories.key", ondelete="CASCADE"),
+        nullable=False,
+    )
+
+
+def _step() -> Column[int]:
+    return Column("step_key", big_integer_key(), ForeignKey("steps.key", ondelete="CASCADE"), nullable=False)
+
+
+trajectories = Table(
+    "trajectories",
+    metadata,
+    Column("key", big_integer_key(), primary_key=True, autoincrement=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("agent_id", String, nullable=False),
+    Column("source", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("start_time", BigInteger, nullable=False),
+    Column("end_time", BigInteger),
+    Column("duration_ms", BigInteger),
+    _count("step_count"),
+    _count("llm_call_count"),
+    _count("provider_access_count"),
+    _count("prompt_tokens"),
+    _count("completion_tokens"),
+    _count("cache_read_input_tokens"),
+    _count("cache_creation_input_tokens"),
+    Column("total_reward", Float),
+    Column("reward_components", json_type(), nullable=False),
+    Column("ai_judge_reward", Float),
+    Column("ai_judge_reasoning", Text),
+    Column("archetype", String),
+    Column("is_training_data", Boolean, nullable=False, server_default=expression.false()),
+    Column("scenario_id", String),
+    Column("batch_id", String),
+    Column("run_id", String),
+    Column("trace_id", String),
+    Column("episode_id", String),
+    Column("group_index", Integer),
+    Column("metrics", json_type(), nullable=False),
+    Column("metadata", json_type(), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Index("ix_trajectories_newest", "created_at", "key"),
+    Index("ix_trajectories_status_newest", "status", "created_at", "key"),
+    Index("ix_trajectories_source_newest", "source", "created_at", "key"),
+    Index("ix_trajectories_scenario_id", "scenario_id"),
+    Index("ix_trajectories_batch_id", "batch_id"),
+    Index("ix_trajectories_run_id", "run_id"),
+    Index("ix_trajectories_trace_id", "trace_id"),
+    sqlite_autoincrement=True,
+)
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("key", big_integer_key(), primary_key=True, autoincrement=True),
+    _owner(),
+    Column("step_id", String, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("timestamp", BigInteger, nullable=False),
+    Column("reward", Float),
+    Column("done", Boolean),
+    # The rarer members of a step: script, scriptHash, usedSkills, childSteps, action, environmentState.
+    Column("extra", json_type(), nullable=False),
+    UniqueConstraint("trajectory_key", "step_id"),
+)
+
+llm_calls = Table(
+    "llm_calls",
+    metadata,
+    Column("key", big_integer_key(), primary_key=True, autoincrement=True),
+    _owner(),
+    _step(),
+    Column("call_id", String, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("timestamp", BigInteger, nullable=False),
+    Column("model", String, nullable=False),
+    Column("model_type", String),
+    Column("provider", String),
+    Column("purpose", String, nullable=False),
+    Column("action_type", String, nullable=False),
+    Column("step_type", String, nullable=False),
+    Column("tags", json_type(), nullable=False),
+    Column("system_prompt", Text, nullable=False),
+    Column("user_prompt", Text, nullable=False),
+    Column("messages", json_type()),
+    Column("tools", json_type()),
+    Column("tool_calls", json_type()),
+    Column("response", Text, nullable=False),
+    Column("reasoning", Text),
+    # The right answer, where somebody or something said so: {"text"?, "toolCalls"?, "source"?, "comment"?}.
+    Column("correction", json_type()),
+    Column("temperature", Float, nullable=False),
+    Column("max_tokens", BigInteger, nullable=False),
+    Column("top_p", Float),
+    Column("latency_ms", Float, nullable=False),
+    Column("prompt_tokens", BigInteger),
+    Column("completion_tokens", BigInteger),
+    Column("cache_read_input_tokens", BigInteger),
+    Column("cache_creation_input_tokens", BigInteger),
+    Column("reasoning_tokens", BigInteger),
+    Column("finish_reason", String),
+    # The rarer members of a call: modelVersion, toolChoice, runId, roomId, messageId, executionTraceId, metadata, …
+    Column("extra", json_type(), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    UniqueConstraint("trajectory_key", "call_id"),
+    Index("ix_llm_calls_step_key", "step_key"),
+    Index("ix_llm_calls_model", "model"),
+)
+
+provider_accesses = Table(
+    "provider_accesses",
+    metadata,
+    Column("key", big_integer_key(), primary_key=True, autoincrement=True),
+    _owner(),
+    _step(),
+    Column("access_id", String, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("timestamp", BigInteger, nullable=False),
+    Column("provider_name", String, nullable=False),
+    Column("purpose", String, nullable=False),
+    Column("data", json_type(), nullable=False),
+    Column("query", json_type()),
+    # providerId, startedAt, endedAt, durationMs, overlapsWith, sha256, tokenCount, position
+    Column("extra", json_type(), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    UniqueConstraint("trajectory_key", "access_id"),
+    Index("ix_provider_accesses_step_key", "step_key"),
+)
+
+trajectory_events = Table(
+    "trajectory_events",
+    metadata,
+    Column("key", big_integer_key(), primary_key=True, autoincrement=True),
+    _owner(),
+    # Name of the list in the detail answer: events, contextEvents, toolEvents, evaluationEvents, …
+    Column("category", String, nullable=False),
+    Column("event_id", String, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("body", json_type(), nullable=False),
+    UniqueConstraint("trajectory_key", "category", "event_id"),
+)
+
+trajectory_settings = Table(
+    "trajectory_settings",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", json_type(), nullable=False),
+)

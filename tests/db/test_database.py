@@ -1,0 +1,47 @@
+"""The two doors of the database, and migrations that match the tables on both engines."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from alembic import command
+from sqlalchemy import func, insert, select
+from sqlalchemy.exc import DBAPIError
+
+from whetstone.db import Database
+from whetstone.db.migrate import alembic_config
+from whetstone.trajectories.tables import trajectory_settings
+
+
+async def test_migrations_create_exactly_the_tables_that_the_code_declares(database: Database) -> None:
+    async with database.write() as connection:
+        await connection.run_sync(lambda sync: command.check(alembic_config(sync)))
+
+
+async def test_read_connection_refuses_to_write(database: Database) -> None:
+    with pytest.raises(DBAPIError, match=r"(?i)read.?only"):
+        async with database.read() as connection:
+            await connection.execute(insert(trajectory_settings).values(name="x", value=True))
+
+
+async def test_failed_write_leaves_nothing(database: Database) -> None:
+    with pytest.raises(RuntimeError, match="boom"):
+        async with database.write() as connection:
+            await connection.execute(insert(trajectory_settings).values(name="x", value=True))
+            raise RuntimeError("boom")
+    async with database.read() as connection:
+        assert await connection.scalar(select(func.count()).select_from(trajectory_settings)) == 0
+
+
+async def test_concurrent_writers_all_commit(database: Database) -> None:
+    async def write(index: int) -> None:
+        async with database.write() as connection:
+            count = await connection.scalar(select(func.count()).select_from(trajectory_settings))
+            await connection.execute(
+                insert(trajectory_settings).values(name=str(index), value={"seen": count})
+            )
+
+    await asyncio.gather(*(write(index) for index in range(30)))
+    async with database.read() as connection:
+        assert await connection.scalar(select(func.count()).select_from(trajectory_settings)) == 30
