@@ -1,0 +1,1 @@
+"""Where a worker runs. One launcher today: a process on this machine (`local`)."""

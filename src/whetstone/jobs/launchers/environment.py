@@ -1,0 +1,31 @@
+"""What a worker's environment holds: little, and on purpose.
+
+A worker runs other people's libraries for hours; it gets what it needs to find its code, its files, its
+language model and its accelerators, and neither the service's tokens nor its database.
+"""
+
+from __future__ import annotations
+
+from pydantic import AliasChoices
+
+from whetstone.settings import Settings, environment
+
+# Beside what every child process gets: our code, native libraries, accelerators, the way to the model.
+_INHERITED = (
+    "PYTHONPATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_HOME", "SSL_CERT_DIR",
+    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy",
+)  # fmt: skip
+
+_SERVER_ONLY = ("api_token", "server_shared_secret", "database_url")
+
+
+def worker_environment(settings: Settings) -> dict[str, str]:
+    """The environment of a worker that shall see the same settings as this process."""
+    secret = {name for field in _SERVER_ONLY for name in _aliases(field)}
+    everything = settings.child_environment() | environment(_INHERITED)
+    return {name: value for name, value in everything.items() if name not in secret}
+
+
+def _aliases(field: str) -> list[str]:
+    alias = Settings.model_fields[field].validation_alias
+    return [str(name) for name in alias.choices] if isinstance(alias, AliasChoices) else [str(alias)]

@@ -1,0 +1,63 @@
+"""Options of the `native` backend in a request: those keys of its specification that a client may choose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from whetstone.datasets.tasks import task_names
+from whetstone.errors import InvalidInputError
+from whetstone.optimize.spec import AVAILABLE_OPTIMIZERS, NativeSpec
+
+_NOT_FOR_CLIENTS = frozenset({"job_id", "job_dir", "dataset_id", "dataset_dir", "budget"})
+_BUDGET_KEYS = ("maxCalls", "maxTokens", "maxSeconds")  # flat in a request, an object in the specification
+
+
+def native_options(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of `body` that a native job knows, checked; null and blank text count as absent."""
+    known = set(_BUDGET_KEYS) | {
+        field.alias or name for name, field in NativeSpec.model_fields.items() if name not in _NOT_FOR_CLIENTS
+    }
+    given = {key: value for key, value in body.items() if key in known and not _is_blank(value)}
+    native_spec(given, "", Path(), "", Path())
+    optimizer, task = given.get("optimizer"), given.get("task")
+    if optimizer is not None and optimizer not in AVAILABLE_OPTIMIZERS:
+        raise InvalidInputError(
+            f"Optimizer '{optimizer}' is not available in this version. "
+            f"Available optimizers: {', '.join(AVAILABLE_OPTIMIZERS)}"
+        )
+    if task is not None and task not in task_names():
+        raise InvalidInputError(f"Task '{task}' is not known. Known tasks: {', '.join(task_names())}")
+    return given
+
+
+def native_spec(
+    options: Mapping[str, Any], job_id: str, job_dir: Path, dataset_id: str, dataset_dir: Path
+) -> NativeSpec:
+    """The specification of a native job; `InvalidInputError` names the first option that is wrong."""
+    budget = {key: options[key] for key in _BUDGET_KEYS if key in options}
+    content = {
+        **{key: value for key, value in options.items() if key not in _BUDGET_KEYS},
+        "budget": budget,
+        "jobId": job_id,
+        "jobDir": str(job_dir),
+        "datasetId": dataset_id,
+        "datasetDir": str(dataset_dir),
+    }
+    try:
+        # As JSON, because strictness then still lets objects be objects, but not text be a number.
+        return NativeSpec.model_validate_json(orjson.dumps(content), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]).removeprefix("budget.")
+        raise InvalidInputError(f"{where}: {first['msg']}") from None
+    except TypeError:  # lone surrogates, integers over 64 bits
+        raise InvalidInputError("The job's options hold text or numbers that JSON cannot carry") from None
+
+
+def _is_blank(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())

@@ -1,0 +1,97 @@
+"""How a job ends: one transaction for the final event, the status and everything that belongs to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from whetstone.jobs import store
+from whetstone.jobs.event import JOB_CANCELLED, JOB_COMPLETED, JOB_FAILED, EventDraft, draft, reported
+from whetstone.jobs.events import EventLog
+from whetstone.jobs.jobfile import JobFolder
+from whetstone.jobs.launchers.base import Exit
+from whetstone.jobs.states import JobStatus
+from whetstone.jobs.storable import storable
+
+_KIND = {
+    JobStatus.COMPLETED: JOB_COMPLETED,
+    JobStatus.FAILED: JOB_FAILED,
+    JobStatus.CANCELLED: JOB_CANCELLED,
+}
+_STATUS = {kind: status for status, kind in _KIND.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A final status with its sentence. `line` is the worker's own final line, if it wrote one."""
+
+    status: JobStatus
+    message: str
+    line: Mapping[str, Any] | None = None
+    columns: Mapping[str, Any] = field(default_factory=dict)
+
+    async def store(
+        self, events: EventLog, job_id: str, ended: Exit, offsets: tuple[int, int] | None = None
+    ) -> None:
+        """Make it the job's end. `offsets`: up to where the worker's events were and are now in the log.
+
+        Raises `ConflictError` when the job is not running.
+        """
+        async with events.transaction() as connection:
+            await events.append([self._event(job_id)], connection)
+            await store.transition(
+                connection,
+                job_id,
+                self.status,
+                phase=self.status,
+                error=self.message if self.status is JobStatus.FAILED else None,
+                exit_code=ended.code,
+                signal=ended.signal,
+                process=None,
+                **self.columns,
+            )
+            if offsets is not None:
+                await store.advance(connection, job_id, *offsets)
+
+    def _event(self, job_id: str) -> EventDraft:
+        completed = self.status is JobStatus.COMPLETED
+        if self.line is not None:
+            return reported(self.line, job_id, 1.0 if completed else None)
+        return draft(_KIND[self.status], self.message, job_id=job_id, phase=self.status)
+
+
+def cancelled() -> Outcome:
+    """The end of a job whose worker left without a word after it was told to, or never began."""
+    return Outcome(JobStatus.CANCELLED, "Job cancelled")
+
+
+def failed(message: str) -> Outcome:
+    """The end of a job that cannot go on, and why."""
+    return Outcome(JobStatus.FAILED, message)
+
+
+async def reported_outcome(line: Mapping[str, Any], folder: JobFolder) -> Outcome:
+    """The end that the worker reported in `line`, with the result that it left in the folder."""
+    status = _STATUS[line["kind"]]
+    line = {**line, "phase": str(status)}
+    if status is not JobStatus.COMPLETED:
+        return Outcome(status, line["message"], line)
+    result = await asyncio.to_thread(_read_result, folder.result)
+    columns = {"progress": 1.0, "result": result, **_model_columns(result)}
+    return Outcome(status, line["message"], line, columns)
+
+
+def _read_result(path: Path) -> dict[str, Any]:
+    content = storable(orjson.loads(path.read_bytes()))
+    return content if isinstance(content, dict) else {"value": content}
+
+
+def _model_columns(result: Mapping[str, Any]) -> dict[str, str]:
+    """What a fine-tuning backend says about the model that it made."""
+    named = {"model_id": "modelId", "model_path": "modelPath", "adapter_path": "adapterPath"}
+    return {column: result[key] for column, key in named.items() if isinstance(result.get(key), str)}

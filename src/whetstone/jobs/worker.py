@@ -1,0 +1,130 @@
+"""The process that does a job: `python -m whetstone.jobs.worker <job dir>`.
+
+It reads `job.json`, runs the backend, appends what happens to `events.jsonl`, and knows neither the server nor
+its database; so it outlives a server, and a server outlives it. SIGTERM with a `cancel` file beside it means
+that the user wants the job to end; without one (the machine shuts down) the worker leaves without a final
+event, and the server resumes the job later.
+
+Exit status: 0 completed, 1 failed, 2 cancelled, 75 (EX_TEMPFAIL) ended without an outcome.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import importlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from whetstone import files
+from whetstone.errors import UnavailableError, WhetstoneError
+from whetstone.jobs.event import JOB_CANCELLED, JOB_COMPLETED, JOB_FAILED, JOB_LOG, JOB_STARTED
+from whetstone.jobs.jobfile import JobFile, JobFolder
+from whetstone.jobs.launchers.processes import ProcessIdentity
+from whetstone.jobs.reporter import PROGRESS_INTERVAL_SECONDS, EventFile, EventReporter
+from whetstone.jobs.storable import storable
+from whetstone.optimize.reporter import Reporter
+
+# Runs the job to its end and returns its result (a JSON object; its "message" is the closing sentence).
+# Cancellation reaches it as `asyncio.CancelledError`; a `WhetstoneError` fails the job with its message.
+BackendFunction: TypeAlias = Callable[[JobFile, Reporter], Awaitable[dict[str, Any]]]
+
+COMPLETED, FAILED, CANCELLED, WITHOUT_OUTCOME = 0, 1, 2, 75
+
+
+def main() -> int:
+    """Run the job in the folder that the command line names."""
+    folder = JobFolder(Path(sys.argv[1]).absolute())
+    try:
+        with _exclusive(folder.lock):
+            _sign(folder)
+            order = JobFile.read(folder.path)
+            with EventReporter(EventFile(folder.events), order.id) as reporter:
+                return asyncio.run(_work(order, folder, reporter))
+    except UnavailableError as error:
+        sys.stderr.write(f"{error.message}\n")
+        return WITHOUT_OUTCOME
+
+
+@contextlib.contextmanager
+def _exclusive(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UnavailableError("Another worker is at work on this job") from None
+        yield
+
+
+def _sign(folder: JobFolder) -> None:
+    identity = ProcessIdentity.of(os.getpid())
+    if identity is not None:
+        files.write_json(folder.worker, identity.to_dict())
+
+
+async def _work(order: JobFile, folder: JobFolder, reporter: EventReporter) -> int:
+    task = asyncio.ensure_future(_run_backend(order, folder, reporter))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    flushing = asyncio.ensure_future(_flush_forever(reporter))
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return _stopped(folder, reporter)
+    except Exception as error:  # the boundary of the process: whatever a backend raises fails its job only
+        traceback.print_exc()
+        if folder.cancel.exists():  # its helpers got the signal first
+            return _stopped(folder, reporter)
+        reporter.event(JOB_FAILED, failure_sentence(error))
+        return FAILED
+    finally:
+        flushing.cancel()
+
+
+async def _run_backend(order: JobFile, folder: JobFolder, reporter: EventReporter) -> int:
+    if order.attempt == 1:
+        reporter.event(JOB_STARTED, f"Job started on dataset {order.dataset_id}", datasetId=order.dataset_id)
+    else:
+        reporter.event(JOB_LOG, f"Attempt {order.attempt} of {order.max_attempts} started")
+    result = storable(await _load(order.entry)(order, reporter))
+    files.write_json(folder.result, result)
+    message = result.get("message")
+    reporter.event(JOB_COMPLETED, message if isinstance(message, str) else "Job completed")
+    return COMPLETED
+
+
+def _load(entry: str) -> BackendFunction:
+    module, _, name = entry.partition(":")
+    function: BackendFunction = getattr(importlib.import_module(module), name)
+    return function
+
+
+def _stopped(folder: JobFolder, reporter: EventReporter) -> int:
+    if not folder.cancel.exists():
+        return WITHOUT_OUTCOME
+    reporter.event(JOB_CANCELLED, "Job cancelled")
+    return CANCELLED
+
+
+async def _flush_forever(reporter: EventReporter) -> None:
+    while True:
+        await asyncio.sleep(PROGRESS_INTERVAL_SECONDS)
+        reporter.flush_due()
+
+
+def failure_sentence(error: Exception) -> str:
+    """Why a job failed, in a sentence; the traceback is in output.log."""
+    if isinstance(error, WhetstoneError):
+        return error.message
+    return (
+        f"The job failed with an unexpected {type(error).__name__}; output.log in its folder has the details"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""What a client may ask for, and what it is told when it may not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from whetstone.errors import InvalidInputError, NotAvailableError
+from whetstone.jobs.backends import BACKENDS, find_backend
+from whetstone.jobs.native_options import native_options
+from whetstone.jobs.options import JobOptions
+
+
+def test_body_of_the_specification_is_understood() -> None:
+    body = {
+        "datasetId": "dataset-abc123",
+        "maxTrajectories": 500,
+        "backend": "mlx",
+        "model": "eliza-1-2b",
+        "iterations": 100,
+        "batchSize": 4,
+        "learningRate": 0.0001,
+    }
+    assert JobOptions.parse({**body, "unknown": [1]}).to_dict() == body
+
+
+@pytest.mark.parametrize("dataset", [None, "", "  ", "__auto__"])
+def test_absent_and_automatic_dataset_are_the_same(dataset: str | None) -> None:
+    options = JobOptions.parse({"datasetId": dataset, "model": "", "iterations": None})
+    assert options.to_dict() == {"backend": "native"}
+
+
+@pytest.mark.parametrize("key", ["maxTrajectories", "iterations", "batchSize"])
+@pytest.mark.parametrize("value", ["5", 0, -1, 1.5, True, [], {}, float("inf"), float("nan"), 2**31, 10**400])
+def test_whole_numbers_of_another_kind_are_refused(key: str, value: Any) -> None:
+    with pytest.raises(InvalidInputError, match=f"^{key} must be a positive whole number$"):
+        JobOptions.parse({key: value})
+
+
+@pytest.mark.parametrize("value", ["0.1", 0, -0.1, False, float("inf"), float("nan"), 10**400])
+def test_learning_rate_of_another_kind_is_refused(value: Any) -> None:
+    with pytest.raises(InvalidInputError, match=r"^learningRate must be a positive number$"):
+        JobOptions.parse({"learningRate": value})
+
+
+@pytest.mark.parametrize("value", [5, True, ["x"], "a\x00b", "\ud800", "x" * 1001])
+def test_texts_of_another_kind_are_refused(value: Any) -> None:
+    with pytest.raises(InvalidInputError, match="datasetId must be"):
+        JobOptions.parse({"datasetId": value})
+
+
+wild = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner, max_size=2),
+    max_leaves=4,
+)
+keys = st.sampled_from(
+    ["datasetId", "maxTrajectories", "backend", "model", "iterations", "batchSize", "learningRate", "task",
+     "optimizer", "baseline", "seed", "maxCalls", "maxTokens", "maxSeconds", "fewShot", "confidence"]
+) | st.text()  # fmt: skip
+
+
+@given(st.dictionaries(keys, wild, max_size=5))
+def test_any_body_is_understood_or_refused_in_words(body: dict[str, Any]) -> None:
+    try:
+        options = JobOptions.parse(body)
+        find_backend(options.backend, BACKENDS).options(options.more)
+    except (InvalidInputError, NotAvailableError) as error:
+        assert error.message  # noqa: PT017 (either outcome is right)
+
+
+def test_native_options_are_picked_and_kept_as_sent() -> None:
+    given_options = {"task": "response", "optimizer": "bootstrap-fewshot", "maxCalls": 50, "seed": 3}
+    body = {**given_options, "baseline": "  ", "jobDir": "/etc", "budget": {}, "other": 1}
+    assert native_options(body) == given_options
+
+
+@pytest.mark.parametrize("optimizer", ["instruction-search", "prompt-evolution", "magic"])
+def test_optimizer_that_is_not_there_is_refused(optimizer: str) -> None:
+    with pytest.raises(InvalidInputError, match="Available optimizers: bootstrap-fewshot"):
+        native_options({"optimizer": optimizer})
+
+
+def test_unknown_task_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(InvalidInputError, match=r"Task 'x' is not known\. Known tasks: .*should_respond"):
+        native_options({"task": "x"})
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [({"maxCalls": "9"}, "maxCalls"), ({"seed": "a"}, "seed"), ({"seed": 2**70}, "numbers")],
+)
+def test_native_option_of_the_wrong_type_is_named(option: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidInputError, match=words):
+        native_options(option)
+
+
+@pytest.mark.parametrize("name", ["mlx", "cuda", "cpu"])
+def test_fine_tuning_backends_are_not_available_yet(name: str) -> None:
+    with pytest.raises(NotAvailableError, match=f"'{name}' backend is not part of this version"):
+        find_backend(name, BACKENDS)
+
+
+def test_unknown_backend_is_refused_in_the_contract_s_words() -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        find_backend("x", BACKENDS)
+    assert caught.value.message == ("Backend 'x' is not available on this system. Available backends: native")
