@@ -1,0 +1,136 @@
+"""What the demo prints: tables made from the service's answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from whetstone.client import WhetstoneClient
+
+_SEARCH_WORD = "refund"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Everything that the closing table is made of: records as the service gave them."""
+
+    url: str
+    token: str | None
+    folder: Path
+    stats: dict[str, Any]
+    dataset: dict[str, Any]
+    job: dict[str, Any]
+    seconds: float
+
+
+def print_collection(console: Console, client: WhetstoneClient, handled: int) -> None:
+    """The newest trajectories, and a search through all of them."""
+    page = client.trajectories(limit=5)
+    table = Table(title=f"Newest of {page['total']} trajectories ({handled} messages handled)")
+    for column in ("trajectory", "status", "LLM calls", "tokens", "ms"):
+        table.add_column(column, justify="left" if column in {"trajectory", "status"} else "right")
+    for each in page["trajectories"]:
+        tokens = each["totalPromptTokens"] + each["totalCompletionTokens"]
+        table.add_row(
+            each["id"], each["status"], str(each["llmCallCount"]), str(tokens), str(each["durationMs"])
+        )
+    console.print(table)
+    found = client.trajectories(search=_SEARCH_WORD, limit=1)
+    console.print(f'Search for "{_SEARCH_WORD}": {found["total"]} trajectories', highlight=False)
+
+
+def print_dataset(console: Console, dataset: dict[str, Any]) -> None:
+    """Rows per task and side, what stayed out, and what the privacy filter removed."""
+    rows = Table(title=f"Dataset {dataset['id']}: {dataset['sampleCount']} rows")
+    rows.add_column("task")
+    for column in ("train", "validation", "test"):
+        rows.add_column(column, justify="right")
+    for task, sides in dataset["split"]["counts"].items():
+        rows.add_row(task, *(str(sides[side]["rows"]) for side in ("train", "validation", "test")))
+    console.print(rows)
+    for what, reasons in dataset["excluded"].items():
+        if reasons:
+            listed = ", ".join(f"{reason} {count}" for reason, count in reasons.items())
+            console.print(f"Left out, {what}: {listed}", highlight=False)
+    privacy = dataset["privacy"]
+    removed = Table(title=f"Privacy filter: {privacy['redactionCount']} redactions")
+    removed.add_column("kind")
+    removed.add_column("removed", justify="right")
+    for kind, count in privacy["byKind"].items():
+        removed.add_row(kind, str(count))
+    console.print(removed)
+
+
+def print_outcome(console: Console, outcome: Outcome, *, kept: bool) -> None:
+    """The closing table and the curl commands that do the same by hand."""
+    table = Table(show_header=False, title="The loop, once")
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in _lines(outcome):
+        table.add_row(name, value)
+    console.print(table)
+    if kept:
+        console.print(f"The service goes on at {outcome.url} (stop it with Ctrl-C or kill).", highlight=False)
+    console.print("By hand:\n" + _by_hand(outcome), highlight=False, markup=False, soft_wrap=True)
+
+
+def _lines(outcome: Outcome) -> list[tuple[str, str]]:
+    stats, dataset, job = outcome.stats, outcome.dataset, outcome.job
+    lines = [
+        ("agent's LLM calls", str(stats["totalLlmCalls"])),
+        (
+            "agent's tokens",
+            f"{stats['totalPromptTokens']} prompt, {stats['totalCompletionTokens']} completion",
+        ),
+        ("dataset rows", str(dataset["sampleCount"])),
+        ("redactions", str(dataset["privacy"]["redactionCount"])),
+    ]
+    result = job["result"]
+    if job["status"] != "completed" or not result:
+        return [*lines, ("job", f"{job['status']}: {job['error']}")]
+    low, high = result["interval"]
+    spent = result["budget"]["spent"].values()
+    calls, hits = sum(each["calls"] for each in spent), sum(each["cacheHits"] for each in spent)
+    tokens = sum(each["promptTokens"] + each["completionTokens"] for each in spent)
+    return [
+        *lines,
+        ("optimizer's LM calls", f"{calls} ({hits} answered from the cache), {tokens} tokens"),
+        ("candidates tried", str(result["candidatesTried"])),
+        (
+            "score before → after",
+            f"{result['baselineScore']:.2f} → {result['score']:.2f} ({result['metric']})",
+        ),
+        (
+            f"difference on {result['rows']} {result['evaluatedOn']} rows",
+            f"{result['delta']:+.2f}, {result['confidence']:.0%} interval {low:+.2f} … {high:+.2f}",
+        ),
+        ("decision", f"{result['decision']}: {result['explanation']}"),
+        ("seconds", f"{outcome.seconds:.0f}"),
+        ("artifact", result["artifactPath"]),
+        ("dataset files", str(Path(dataset["jsonlPath"]).parent)),
+        ("job's files", job["outputDir"]),
+        ("everything", str(outcome.folder)),
+    ]
+
+
+def _by_hand(outcome: Outcome) -> str:
+    url = outcome.url
+    header = '-H "Authorization: Bearer $ELIZA_API_TOKEN" ' if outcome.token else ""
+    post = f"curl -X POST {header}-H 'Content-Type: application/json'"
+    task = outcome.job["result"]["task"] if outcome.job["result"] else "should_respond"
+    return "\n".join(
+        (
+            f"  curl {header}'{url}/api/trajectories?limit=5&search={_SEARCH_WORD}'",
+            f"""  {post} {url}/api/training/datasets/build -d '{{"limit": 1000}}'""",
+            (
+                f"  {post} {url}/api/training/jobs "
+                f"""-d '{{"datasetId": "{outcome.dataset["id"]}", "backend": "native", "task": "{task}"}}'"""
+            ),
+            f"  curl {header}{url}/api/training/jobs/{outcome.job['id']}",
+            f"  curl -N {header}{url}/api/training/events",
+        )
+    )

@@ -1,0 +1,55 @@
+"""The SDK against a running service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from live_service import LiveService
+from whetstone.client import WhetstoneClient, WhetstoneClientError
+from whetstone.sample.service import free_port
+from whetstone.settings import Settings
+
+
+@pytest.fixture
+def service(settings: Settings) -> Iterator[LiveService]:
+    with LiveService(settings) as live:
+        yield live
+
+
+def test_recorder_sends_one_whole_trajectory(service: LiveService) -> None:
+    with service.client() as client:
+        with client.recorder("desk", source="chat", scenarioId="s-1") as recorder:
+            recorder.provider_access("MEMORY", purpose="context", data={"facts": 2})
+            call = recorder.llm_call(
+                model="m", systemPrompt="s", userPrompt="u", response="r", promptTokens=3
+            )
+            recorder.reward(0.5)
+        client.annotate(recorder.id, corrections=[{"callId": call, "correction": "better"}])
+        detail = client.trajectory(recorder.id)
+    assert detail["trajectory"]["status"] == "completed"
+    assert detail["trajectory"]["totalPromptTokens"] == 3
+    assert [each["correction"]["text"] for each in detail["llmCalls"]] == ["better"]
+    assert detail["providerAccesses"][0]["providerName"] == "MEMORY"
+
+
+def test_recorder_marks_a_failed_interaction(service: LiveService) -> None:
+    with service.client() as client:
+        recorder = client.recorder("desk", id="odd id/with slash")
+        with pytest.raises(RuntimeError, match="agent broke"), recorder:
+            raise RuntimeError("agent broke")
+        assert client.trajectory("odd id/with slash")["trajectory"]["status"] == "error"
+
+
+def test_errors_carry_the_service_s_sentence_and_status(service: LiveService) -> None:
+    with service.client() as client, pytest.raises(WhetstoneClientError, match="not found") as caught:
+        client.trajectory("nothing")
+    assert caught.value.status == 404
+
+
+def test_an_unreachable_service_is_named() -> None:
+    unused = f"http://127.0.0.1:{free_port()}"
+    with WhetstoneClient(unused) as client, pytest.raises(WhetstoneClientError, match="no answer from") as caught:
+        client.status()
+    assert caught.value.status is None
