@@ -1,0 +1,184 @@
+"""Building a dataset from trajectory documents, in memory that holds ids, hashes and sketches but no text.
+
+First pass: documents come in one by one, are checked, filtered, and their rows appended to a spool on disk. Then
+duplicates are dropped, near-duplicates joined, sides assigned. Second pass: the rows go from the spool into the
+files of the dataset. Everything here is synchronous and meant for a thread.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from whetstone.datasets import quality
+from whetstone.datasets.candidates import Candidate, draw_rows, without_duplicates
+from whetstone.datasets.grouping import joined_trajectories
+from whetstone.datasets.options import BuildOptions
+from whetstone.datasets.rows import request_text
+from whetstone.datasets.split import Group, assign, split_report
+from whetstone.datasets.spool import Spool
+from whetstone.datasets.writer import RowFiles, TrajectoryFiles
+from whetstone.privacy.filter import PrivacyFilter
+from whetstone.privacy.filtered import Dropped
+
+_NOT_ACCEPTED_WARNINGS = {
+    "should_respond": "whose answer is not JSON with the action RESPOND, IGNORE or STOP",
+    "context_routing": "whose answer names neither a context nor the action RESPOND, IGNORE or STOP",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a build found: figures of the record, its report, and the summary of contract §10.4 (no `generatedAt`)."""
+
+    sample_count: int
+    trajectory_count: int
+    report: dict[str, Any]
+    summary: dict[str, Any]
+
+
+class DatasetBuilder:
+    """One build into `folder`, which must be empty. Use as a context manager: it removes its spool."""
+
+    def __init__(self, folder: Path, options: BuildOptions, privacy: PrivacyFilter) -> None:
+        self._folder = folder
+        self._options = options
+        self._privacy = privacy
+        self._spool = Spool(folder / ".rows")
+        self._files = TrajectoryFiles(folder)
+        self._paths: list[Path] = []
+        self._calls: list[int] = []
+        self._candidates: list[Candidate] = []
+        self._scanned = 0
+        self._failed_scenario_calls = 0
+        self._excluded_trajectories: Counter[str] = Counter()
+        self._excluded_rows: Counter[str] = Counter()
+        self._not_accepted: Counter[str] = Counter()
+
+    def __enter__(self) -> Self:
+        self._spool.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._spool.__exit__(kind, error, trace)
+
+    @property
+    def full(self) -> bool:
+        """Whether the limit of trajectories is reached."""
+        return len(self._paths) >= self._options.limit
+
+    def add(self, documents: Iterable[dict[str, Any]]) -> None:
+        """Take in trajectory documents, until the limit is reached."""
+        for document in documents:
+            if self.full:
+                return
+            self._scanned += 1
+            reason = self._take(document)
+            if reason is not None:
+                self._excluded_trajectories[reason] += 1
+
+    def finish(self) -> Built:
+        """Split, write all files of rows, and report."""
+        kept = without_duplicates(self._candidates)
+        self._excluded_rows[quality.DUPLICATE] += len(self._candidates) - len(kept)
+        groups, group_of = self._groups(kept)
+        sides = assign(groups, self._options.seed)
+        with RowFiles(self._folder) as files:
+            for candidate in kept:
+                row = self._spool.read(candidate.place)
+                group = group_of[candidate.trajectory]
+                row["metadata"] |= {"split": sides[group], "group": group}
+                files.write(row, candidate.trajectory, candidate.call)
+        included = self._drop_trajectories_without_rows(kept)
+        return self._built(files, included, split_report(groups, sides, self._options.seed))
+
+    def _take(self, document: dict[str, Any]) -> str | None:
+        reason = quality.trajectory_exclusion(document, self._options.min_llm_calls)
+        if reason == quality.FAILED_SCENARIO:
+            self._failed_scenario_calls += quality.count_calls(document)
+        if reason is not None:
+            return reason
+        filtered = self._privacy.trajectory(document)
+        if isinstance(filtered, Dropped):
+            return quality.PRIVATE
+        drawn = filtered.map(lambda value: draw_rows(value, self._options.tasks))
+        self._excluded_rows += drawn.value.excluded
+        self._not_accepted += drawn.value.not_accepted
+        if not drawn.value.rows:
+            return quality.NO_ROWS
+        number = len(self._paths)
+        self._paths.append(self._files.write(filtered))
+        self._calls.append(quality.count_calls(document))
+        places = self._spool.append(drawn.map(lambda value: value.rows))
+        rows = zip(drawn.value.rows, places, strict=True)
+        self._candidates += [Candidate.of(row, place, number) for row, place in rows]
+        return None
+
+    def _groups(self, kept: Sequence[Candidate]) -> tuple[list[Group], dict[int, str]]:
+        """The groups of the kept rows, and the group of each trajectory by its number."""
+        # Dropped duplicates join too: which of two is kept must not decide what hangs together.
+        joined = joined_trajectories(
+            self._candidates,
+            len(self._paths),
+            lambda candidate: request_text(self._spool.read(candidate.place)),
+        )
+        members: defaultdict[int, list[Candidate]] = defaultdict(list)
+        for candidate in kept:
+            members[joined.find(candidate.trajectory)].append(candidate)
+        groups: list[Group] = []
+        group_of: dict[int, str] = {}
+        for candidates in members.values():
+            group = Group.of([candidate.split_row() for candidate in candidates])
+            groups.append(group)
+            group_of |= {candidate.trajectory: group.id for candidate in candidates}
+        return groups, group_of
+
+    def _drop_trajectories_without_rows(self, kept: Sequence[Candidate]) -> set[int]:
+        included = {candidate.trajectory for candidate in kept}
+        for number, path in enumerate(self._paths):
+            if number not in included:
+                path.unlink()
+                self._excluded_trajectories[quality.NO_ROWS] += 1
+        return included
+
+    def _built(self, files: RowFiles, included: set[int], split: dict[str, Any]) -> Built:
+        counts = files.counts()
+        excluded_rows = {reason: count for reason, count in sorted(self._excluded_rows.items()) if count}
+        warnings = [*self._warnings(), *split["warnings"]]
+        report = {
+            "taskCounts": counts,
+            "split": split,
+            "excluded": {
+                "trajectories": dict(sorted(self._excluded_trajectories.items())),
+                "rows": excluded_rows,
+            },
+            "scannedTrajectories": self._scanned,
+            "candidateRows": sum(counts.values()) + sum(excluded_rows.values()),
+            "privacy": self._privacy.report.to_dict(),
+            "contentHash": files.content_hash(),
+            "warnings": warnings,
+        }
+        summary = {
+            "trajectoryCount": len(included),
+            "llmCallCount": sum(self._calls[number] for number in included),
+            "skippedNonNativeRows": 0,
+            "excludedFailedScenarioRows": self._failed_scenario_calls,
+            "warnings": warnings,
+            "counts": counts,
+            "tasks": [task for task, count in counts.items() if count],
+            "taskMetrics": files.task_metrics(),
+        }
+        return Built(files.samples, len(included), report, summary)
+
+    def _warnings(self) -> list[str]:
+        return [
+            f"{task}: left out {count} rows "
+            + _NOT_ACCEPTED_WARNINGS.get(task, "whose answer the task does not accept")
+            for task, count in sorted(self._not_accepted.items())
+        ]
