@@ -29,7 +29,7 @@ def _names(field: FieldInfo) -> list[str]:
 
 
 def _default(field: FieldInfo) -> str:
-    value = field.get_default(call_default_factory=True)  # type: ignore[call-arg]
+    value = field.get_default(call_default_factory=True)
     if value is None or value == [] or isinstance(value, SecretStr):
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -15,7 +15,7 @@ from whetstone.settings import Settings
 
 @pytest.fixture(autouse=True)
 def _workers_find_the_scripted_backend(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
 
 
 @pytest.fixture

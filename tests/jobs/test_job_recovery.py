@@ -122,7 +122,7 @@ async def test_kill_9_of_the_server_loses_and_repeats_nothing(make_bench: MakeBe
     steps = [step for number in range(400) for step in (["log", f"{number}"], ["sleep", 0.001])]
     server = await asyncio.create_subprocess_exec(
         sys.executable,
-        str(Path(__file__).with_name("jobs_server.py")),
+        str(Path(__file__).parents[1] / "jobs_server.py"),
         str(bench.database.url),
         str(bench.settings.state_dir),
         orjson.dumps([*steps, ["wait_for", str(gate)]]).decode(),

@@ -144,4 +144,4 @@ def _refusal(response: httpx.Response) -> WhetstoneClientError:
 
 
 def _unreachable(http: httpx.Client, error: httpx.HTTPError) -> WhetstoneClientError:
-    return WhetstoneClientError(f"no answer from {http.base_url}: {error or type(error).__name__}")
+    return WhetstoneClientError(f"no answer from {http.base_url}: {str(error) or type(error).__name__}")
