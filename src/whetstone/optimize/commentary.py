@@ -1,0 +1,52 @@
+"""Tells a person how a rung of the race goes: `candidate 7 of 18: validation 0.61 (best 0.61)`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from whetstone.optimize.evaluation import Evaluation, RowResult
+from whetstone.optimize.halving import Plan
+from whetstone.optimize.program import Candidate
+from whetstone.optimize.reporter import Progress
+
+
+class Commentary:
+    """Running means of rung `number` (from 0) of `plan`; `calls_before` were made on the rungs below.
+
+    `alive` are the challengers' ids in order, `earlier` what they scored on the rung below.
+    A mean counts as best once its candidate has answered all rows of the rung.
+    """
+
+    def __init__(
+        self,
+        progress: Progress,
+        number: int,
+        plan: Plan,
+        calls_before: int,
+        alive: Sequence[str],
+        earlier: Mapping[str, Evaluation],
+    ) -> None:
+        self._progress = progress
+        self._number = number
+        self._plan = plan
+        self._calls_before = calls_before
+        self._places = {candidate: place for place, candidate in enumerate(alive, start=1)}
+        self._rows = {candidate: list(evaluation.rows) for candidate, evaluation in earlier.items()}
+        self._best = 0.0
+
+    def on_row(self, candidate: Candidate, row: RowResult, done: int, wanted: int) -> None:
+        """Take in one more answer."""
+        rung = self._plan.rungs[self._number]
+        rows = self._rows.setdefault(candidate.id, [])
+        rows.append(row)
+        evaluation = Evaluation(candidate, tuple(rows), rung.rows)
+        if evaluation.valid:
+            self._best = max(self._best, evaluation.mean)
+        place = self._places.get(candidate.id)
+        name = "today's prompt" if place is None else f"candidate {place} of {len(self._places)}"
+        self._progress.tick(
+            "searching",
+            (self._calls_before + done) / self._plan.calls,
+            f"{name}: validation {evaluation.mean:.2f} (best {self._best:.2f}), round {self._number + 1} of "
+            f"{len(self._plan.rungs)} on {rung.rows} rows, {done} of {wanted} answers",
+        )

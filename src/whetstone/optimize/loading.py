@@ -1,0 +1,178 @@
+"""Reads the rows that a job works on: picks the task, keeps what is verified, and sees that it is enough."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from whetstone.datasets.reader import read_rows
+from whetstone.datasets.split import MIN_VERIFIED_ROWS
+from whetstone.datasets.tasks import get_task, task_names
+from whetstone.errors import InvalidInputError, NotFoundError
+from whetstone.optimize.examples import SPLITS, Example, Split, is_verified, parse_row
+from whetstone.optimize.splitting import split_examples
+
+MIN_JUDGED_ROWS = 8
+"""Fewest rows of validation and of test with which a job starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedRows:
+    """Verified rows of one task by split; `notes` are sentences for the person who started the job."""
+
+    task: str
+    rows: int
+    train: tuple[Example, ...]
+    validation: tuple[Example, ...]
+    test: tuple[Example, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def verified(self) -> int:
+        return len(self.train) + len(self.validation) + len(self.test)
+
+    def of(self, split: Split) -> tuple[Example, ...]:
+        """The rows of one split."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}[split]
+
+    def report(self) -> dict[str, Any]:
+        """Sizes and content hashes of the splits, for the artifact."""
+        return {
+            "counts": {split: len(self.of(split)) for split in SPLITS},
+            "hashes": {split: content_hash(self.of(split)) for split in SPLITS},
+        }
+
+
+def load(path: Path, task: str | None, seed: int) -> LoadedRows:
+    """The rows of `task` (None: the task with the most verified rows) in a dataset's folder or a JSONL file.
+
+    Raises `NotFoundError` without such a file, `InvalidInputError` when there are too few verified rows (the
+    message counts them and says what to do).
+    """
+    if not path.exists():
+        raise NotFoundError(f"There is no dataset at {path.name}")
+    found = _from_directory(path, task) if path.is_dir() else _from_file(path, task)
+    name, rows, examples, notes = found
+    _check_enough(name, rows, len(examples))
+    if any(example.split is None for example in examples):
+        examples = split_examples(examples, name, seed)
+        notes = [
+            *notes,
+            "The rows came without a split; they were divided by trajectory, near-duplicates together.",
+        ]
+    by_split = {split: tuple(e for e in examples if e.split == split) for split in SPLITS}
+    for split in ("validation", "test"):
+        if len(by_split[split]) < MIN_JUDGED_ROWS:
+            raise InvalidInputError(
+                f"{name}: the {split} split has {len(by_split[split])} verified rows, at least {MIN_JUDGED_ROWS} are "
+                "needed. Record more trajectories (rows that resemble each other stay together on one side)"
+            )
+    return LoadedRows(
+        name,
+        rows,
+        by_split["train"],
+        by_split["validation"],
+        by_split["test"],
+        (*notes, *_gold_note(examples)),
+    )
+
+
+def content_hash(examples: Iterable[Example]) -> str:
+    """SHA-256 over the ids, questions and right answers, whatever their order."""
+    lines = sorted(f"{e.id}\x00{e.system}\x00{e.text}\x00{e.expected_text}" for e in examples)
+    return hashlib.sha256("\x01".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _from_directory(path: Path, task: str | None) -> tuple[str, int, list[Example], list[str]]:
+    if task is not None:
+        get_task(task)
+    names = [task] if task is not None else task_names()
+    found = {name: _read(path / f"{name}_trajectories.jsonl", trusting=False) for name in names}
+    best = max(names, key=lambda name: len(found[name][1]))
+    rows, examples = found[best]
+    if task is None and not examples:
+        counts = ", ".join(f"{name} {count}" for name, (count, _) in found.items() if count) or "none"
+        raise InvalidInputError(f"The dataset has no verified rows (rows by task: {counts}). {_ADVICE}")
+    return best, rows, examples, []
+
+
+def _from_file(path: Path, task: str | None) -> tuple[str, int, list[Example], list[str]]:
+    """A user's own file: where no row says whether it is verified, all are taken at the user's word."""
+    rows = list(read_rows(path))
+    trusting = all(is_verified(row) is None for row in rows)
+    named = Counter(str(_task_of(row)) for row in rows if _task_of(row))
+    name = task or (named.most_common(1)[0][0] if named else None)
+    if name is None:
+        raise InvalidInputError("The rows name no task (metadata.task_type); say which one to optimize")
+    label = get_task(name).label
+    mine = [row for row in rows if _task_of(row) in (name, None)]
+    examples = [
+        example if example.label is not None else replace(example, label=label(example.expected_text))
+        for example in _examples(mine, trusting=trusting)
+    ]
+    notes = []
+    if trusting:
+        notes.append(
+            "No row says whether its answer is verified; all answers of the file are taken as right."
+        )
+    return name, len(mine), examples, notes
+
+
+def _task_of(row: dict[str, Any]) -> str | None:
+    metadata = row.get("metadata")
+    task = metadata.get("task_type") if isinstance(metadata, dict) else None
+    return task if isinstance(task, str) else None
+
+
+def _read(path: Path, *, trusting: bool) -> tuple[int, list[Example]]:
+    if not path.exists():
+        return 0, []
+    rows = list(read_rows(path))
+    return len(rows), _examples(rows, trusting=trusting)
+
+
+def _examples(rows: Sequence[dict[str, Any]], *, trusting: bool) -> list[Example]:
+    examples: list[Example] = []
+    times: Counter[str] = Counter()
+    for number, row in enumerate(rows, start=1):
+        if not (trusting or is_verified(row)):
+            continue
+        try:
+            example = parse_row(row)
+        except InvalidInputError as error:
+            raise InvalidInputError(f"Row {number}: {error.message}") from None
+        times[example.id] += 1
+        if times[example.id] > 1:
+            example = replace(example, id=f"{example.id}#{times[example.id]}")
+        examples.append(example)
+    return examples
+
+
+_ADVICE = (
+    "A row is verified by a correction of its answer, or by a reward of at least 0.5 for the recorded one: "
+    "send corrections or rewards with the trajectories and build the dataset again"
+)
+
+
+def _check_enough(task: str, rows: int, verified: int) -> None:
+    if verified < MIN_VERIFIED_ROWS:
+        raise InvalidInputError(
+            f"{task}: {verified} of {rows} rows are verified, at least {MIN_VERIFIED_ROWS} are needed to show on rows "
+            f"held back that a prompt is better. {_ADVICE}"
+        )
+
+
+def _gold_note(examples: Sequence[Example]) -> list[str]:
+    """Self-reference: recorded answers that only a reward verifies favour the prompt that gave them."""
+    by_reward = sum(example.gold != "correction" for example in examples)
+    if by_reward <= len(examples) / 2:
+        return []
+    note = (
+        f"{by_reward} of {len(examples)} right answers are recorded ones; they favour the prompt and the model that "
+        "gave them, so an improvement is harder to show than with corrections."
+    )
+    return [note]

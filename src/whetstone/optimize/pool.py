@@ -1,0 +1,50 @@
+"""The pool of examples that may be shown to the model: from train only, and unlike any row it is judged on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from whetstone.optimize.examples import Example
+from whetstone.optimize.metrics import Answer
+from whetstone.privacy.filter import PrivacyFilter
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Examples that may become demonstrations, and how many were left out for which reason."""
+
+    examples: tuple[Example, ...]
+    leaks: int
+    duplicates: int
+    without_text: int
+
+
+def build_pool(train: Sequence[Example], judged: Sequence[Example], privacy: PrivacyFilter) -> Pool:
+    """Training rows without copies of `judged` rows (validation and test) and of each other, filtered again.
+
+    The split keeps near-duplicates on one side already; this holds for files that came with a split of their own.
+    A demonstration shows what a prompt artifact will carry, so it is tested in its filtered form.
+    """
+    forbidden = {example.normalised for example in judged}
+    kept: dict[str, Example] = {}
+    leaks = duplicates = without_text = 0
+    for example in sorted(train, key=lambda item: item.quality):
+        key = example.normalised
+        if not key:
+            without_text += 1
+        elif key in forbidden:
+            leaks += 1
+        elif key in kept:
+            duplicates += 1
+        else:
+            kept[key] = _filtered(example, privacy)
+    return Pool(tuple(kept.values()), leaks, duplicates, without_text)
+
+
+def _filtered(example: Example, privacy: PrivacyFilter) -> Example:
+    return replace(
+        example,
+        messages=({"role": "user", "content": privacy.text(example.text)},),
+        expected=Answer(privacy.text(example.expected_text)),
+    )

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from openai_peer import OpenAIPeer, Reply
+from optimize_world import answer, demonstrated_turns, learns_from_turns, peer_settings, right_decision, rows
+from whetstone.lm.budget import Budget
+from whetstone.lm.client import LMClient
+from whetstone.optimize.evaluation import InvalidEvaluationError
+from whetstone.optimize.evaluator import Evaluator
+from whetstone.optimize.examples import parse_row
+from whetstone.optimize.journal import Journal
+from whetstone.optimize.ledger import Ledger
+from whetstone.optimize.metrics import get_metric
+from whetstone.optimize.program import Candidate, demonstration
+from whetstone.optimize.spec import BudgetLimits
+from whetstone.settings import Settings
+
+EXAMPLES = [parse_row(row) for row in rows(60)]
+BARE = Candidate("Decide.")
+TAUGHT = Candidate("Decide.", tuple(demonstration(example) for example in EXAMPLES[:3]), "turns")
+JUDGED = EXAMPLES[10:]
+
+
+class Bench:
+    """An evaluator with its parts, on the peer."""
+
+    def __init__(self, settings: Settings, journal: Journal, budget: Budget | None = None) -> None:
+        self.client = LMClient.from_settings(settings, budget=budget)
+        self.ledger = Ledger(BudgetLimits(), gate_calls=0, width=settings.lm_concurrency)
+        self.evaluator = Evaluator(
+            self.client, get_metric("decision"), journal, self.ledger, width=settings.lm_concurrency
+        )
+
+
+@pytest.fixture
+def lm_settings(settings: Settings, openai_peer: OpenAIPeer) -> Settings:
+    openai_peer.answer = learns_from_turns
+    return peer_settings(settings, openai_peer)
+
+
+@pytest.fixture
+async def bench(lm_settings: Settings, tmp_path: Path) -> AsyncIterator[Bench]:
+    async with Journal(tmp_path / "journal.jsonl", {}) as journal:
+        made = Bench(lm_settings, journal)
+        async with made.client:
+            yield made
+
+
+async def test_every_row_has_its_result(bench: Bench) -> None:
+    seen: list[tuple[int, int]] = []
+    result = await bench.evaluator.evaluate(
+        "step",
+        [(BARE, JUDGED), (TAUGHT, JUDGED)],
+        on_row=lambda _candidate, _row, done, wanted: seen.append((done, wanted)),
+    )
+    bare, taught = result.evaluations[BARE.id], result.evaluations[TAUGHT.id]
+    assert (bare.mean, taught.mean) == (0.0, 1.0)
+    assert [row.example for row in taught.rows] == [example.id for example in JUDGED]
+    assert all(row.prompt_tokens > 0 and row.feedback for row in bare.rows)
+    assert seen == [(n, 100) for n in range(1, 101)]
+    assert bench.ledger.search.calls == 100
+
+
+async def test_nothing_is_asked_twice(bench: Bench, openai_peer: OpenAIPeer) -> None:
+    await bench.evaluator.evaluate("first", [(TAUGHT, JUDGED[:20])])
+    result = await bench.evaluator.evaluate("second", [(TAUGHT, JUDGED[:30])])
+    assert len(openai_peer.calls) == 30
+    assert len(result.evaluations[TAUGHT.id].rows) == 30
+    assert bench.ledger.search.calls == 30
+
+
+async def test_requests_go_out_candidate_by_candidate(bench: Bench, openai_peer: OpenAIPeer) -> None:
+    await bench.evaluator.evaluate("step", [(BARE, JUDGED), (TAUGHT, JUDGED)])
+    shown = [bool(demonstrated_turns(call.messages)) for call in openai_peer.calls]
+    width = bench.evaluator.width
+    assert sum(shown[: len(JUDGED)]) <= width, "only requests in flight together may change places"
+    assert openai_peer.max_in_flight <= width
+
+
+async def test_one_failure_in_fifty_is_left_out_of_the_mean(bench: Bench, openai_peer: OpenAIPeer) -> None:
+    openai_peer.script(Reply(status=400))
+    result = await bench.evaluator.evaluate("step", [(TAUGHT, JUDGED)])
+    evaluation = result.evaluations[TAUGHT.id]
+    assert (evaluation.failed, evaluation.valid, evaluation.mean) == (1, True, 1.0)
+
+
+async def test_failures_are_weighed_against_all_rows_also_those_of_earlier_steps(
+    bench: Bench, openai_peer: OpenAIPeer
+) -> None:
+    await bench.evaluator.evaluate("first", [(TAUGHT, JUDGED[:40])])
+    openai_peer.script(Reply(status=400))
+    result = await bench.evaluator.evaluate("second", [(TAUGHT, JUDGED)])
+    evaluation = result.evaluations[TAUGHT.id]
+    assert (evaluation.failed, evaluation.valid) == (1, True)
+    assert len(openai_peer.calls) == len(JUDGED)
+
+
+async def test_more_failures_make_the_evaluation_invalid_not_low(
+    bench: Bench, openai_peer: OpenAIPeer
+) -> None:
+    def fails_on_stop(messages: list[dict[str, str]]) -> str:
+        decision = right_decision(messages[-1]["content"])
+        if decision == "STOP":
+            raise ValueError("out of order")
+        return answer(decision)
+
+    openai_peer.answer = fails_on_stop
+    result = await bench.evaluator.evaluate("step", [(TAUGHT, JUDGED)])
+    evaluation = result.evaluations[TAUGHT.id]
+    assert not evaluation.valid
+    with pytest.raises(InvalidEvaluationError, match="out of order"):
+        evaluation.require_valid("The prompt")
+    assert len(openai_peer.calls) < len(JUDGED), "the rest of a hopeless evaluation is not paid for"
+
+
+async def test_a_dead_endpoint_ends_the_step_at_once(
+    bench: Bench, openai_peer: OpenAIPeer, tmp_path: Path
+) -> None:
+    openai_peer.script(*[Reply(status=401)] * 1000)
+    with pytest.raises(InvalidEvaluationError, match="401"):
+        await bench.evaluator.evaluate("step", [(BARE, JUDGED), (TAUGHT, JUDGED)])
+    assert len(openai_peer.calls) <= 2 * bench.evaluator.width
+    assert b"evaluation" not in (tmp_path / "journal.jsonl").read_bytes()
+
+
+async def test_an_exhausted_budget_stops_cleanly(
+    lm_settings: Settings, tmp_path: Path, openai_peer: OpenAIPeer
+) -> None:
+    openai_peer.latency = 0.01
+    async with Journal(tmp_path / "journal.jsonl", {}) as journal:
+        bench = Bench(lm_settings, journal, Budget(max_calls=70))
+        async with bench.client:
+            result = await bench.evaluator.evaluate("step", [(BARE, JUDGED), (TAUGHT, JUDGED)])
+    assert result.stopped == "budget_calls"
+    assert len(openai_peer.calls) == 70
+    assert result.evaluations[BARE.id].valid
+    assert not result.evaluations[TAUGHT.id].complete
+
+
+async def test_a_clock_stops_cleanly(bench: Bench) -> None:
+    result = await bench.evaluator.evaluate("step", [(BARE, JUDGED)], stop=lambda done: done >= 10)
+    assert result.stopped == "budget_seconds"
+    assert 10 <= len(result.evaluations[BARE.id].rows) <= 10 + bench.evaluator.width
+
+
+async def test_a_resumed_evaluator_reads_the_journal(
+    lm_settings: Settings, tmp_path: Path, openai_peer: OpenAIPeer
+) -> None:
+    results = []
+    for _ in range(2):
+        async with Journal(tmp_path / "journal.jsonl", {}) as journal:
+            bench = Bench(lm_settings.model_copy(update={"lm_cache": False}), journal)
+            async with bench.client:
+                results.append(await bench.evaluator.evaluate("step", [(TAUGHT, JUDGED)]))
+                assert bench.ledger.search.calls == len(JUDGED)
+    assert results[0] == results[1]
+    assert len(openai_peer.calls) == len(JUDGED)
+
+
+async def test_cancelling_ends_at_once(bench: Bench, openai_peer: OpenAIPeer) -> None:
+    openai_peer.latency = 30
+    task = asyncio.create_task(bench.evaluator.evaluate("step", [(BARE, JUDGED)]))
+    await asyncio.sleep(0.2)
+    assert openai_peer.in_flight
+    started = time.monotonic()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert time.monotonic() - started < 0.5
