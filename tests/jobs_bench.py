@@ -13,9 +13,9 @@ from typing import Any, TypeAlias
 
 import orjson
 import psutil
-import scripted_backend
 from sqlalchemy import insert, select
 
+import scripted_backend
 from whetstone.clock import now_ms
 from whetstone.datasets.store import DatasetStore
 from whetstone.datasets.tables import datasets

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import orjson
-from jobs_bench import Bench
 
+from jobs_bench import Bench
 from whetstone.db import Database
 from whetstone.settings import Settings
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +16,19 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|API|CREDENTIAL", re.IGNORECASE)
 _MIN_SECRET_LENGTH = 8
+
+# What any program may need from its parent; everything else stays out of child processes.
+_INHERITED = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "VIRTUAL_ENV",
+    "XDG_CACHE_HOME",
+    "SSL_CERT_FILE",
+)
 
 PRODUCTION_PORT = 2138
 DEVELOPMENT_PORT = 31337
@@ -34,6 +48,11 @@ class Settings(BaseSettings):
         default=Path("~/.eliza"),
         validation_alias=_names("ELIZA_STATE_DIR", "MILADY_STATE_DIR"),
         description="Folder of the database, datasets, jobs, optimized prompts and caches.",
+    )
+    cache_home: Path = Field(
+        default=Path("~/.cache"),
+        validation_alias="XDG_CACHE_HOME",
+        description="Folder under which the demo keeps its LM answers between runs.",
     )
     database_url: str | None = Field(
         default=None,
@@ -178,6 +197,11 @@ class Settings(BaseSettings):
         validation_alias="WHETSTONE_LM_CACHE",
         description="Keep LM answers on disk and reuse them.",
     )
+    lm_cache_path: Path | None = Field(
+        default=None,
+        validation_alias="WHETSTONE_LM_CACHE_PATH",
+        description="File of that cache; the default is lm-cache.db in the state folder.",
+    )
     local_lm_path: Path | None = Field(
         default=None,
         validation_alias="WHETSTONE_LOCAL_LM_PATH",
@@ -223,6 +247,33 @@ class Settings(BaseSettings):
         description="Starts of one job after crashes.",
     )
 
+    # Privacy
+    privacy_deny_list: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        validation_alias="WHETSTONE_PRIVACY_DENY_LIST",
+        description="Words that must never reach training data (customers, hosts, projects), comma-separated.",
+    )
+    privacy_allow_list: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        validation_alias="WHETSTONE_PRIVACY_ALLOW_LIST",
+        description="Values that are not private (a public support address), comma-separated, matched as a whole.",
+    )
+    privacy_private_entities: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        validation_alias="WHETSTONE_PRIVACY_PRIVATE_ENTITIES",
+        description="Entity ids or @handles whose trajectories never become training data, comma-separated.",
+    )
+    privacy_hash_handles: bool = Field(
+        default=False,
+        validation_alias="WHETSTONE_PRIVACY_HASH_HANDLES",
+        description="Replace @handles by a salted hash, equal for equal handles.",
+    )
+    privacy_salt: SecretStr | None = Field(
+        default=None,
+        validation_alias="WHETSTONE_PRIVACY_SALT",
+        description="Salt of that hash; without one, handles can be guessed from their hashes.",
+    )
+
     # Auto-training
     disable_auto_bootstrap: bool = Field(
         default=False,
@@ -230,14 +281,21 @@ class Settings(BaseSettings):
         description="No automatic optimization at boot.",
     )
 
-    @field_validator("allowed_origins", "allowed_hosts", mode="before")
+    @field_validator(
+        "allowed_origins",
+        "allowed_hosts",
+        "privacy_deny_list",
+        "privacy_allow_list",
+        "privacy_private_entities",
+        mode="before",
+    )
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
         if isinstance(value, str):
             return [part.strip() for part in value.split(",") if part.strip()]
         return value
 
-    @field_validator("state_dir", mode="after")
+    @field_validator("state_dir", "cache_home", mode="after")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
@@ -248,6 +306,11 @@ class Settings(BaseSettings):
         return self.disable_trajectory_logging or self.node_env == "test"
 
     @property
+    def user_cache_dir(self) -> Path:
+        """Folder for what may be lost without harm."""
+        return self.cache_home / "whetstone"
+
+    @property
     def training_dir(self) -> Path:
         """Folder of datasets, jobs and runs."""
         return self.state_dir / "training"
@@ -256,6 +319,21 @@ class Settings(BaseSettings):
     def optimized_prompts_dir(self) -> Path:
         """Folder of the prompt artifacts, one folder a task."""
         return self.state_dir / "optimized-prompts"
+
+    def child_environment(self) -> dict[str, str]:
+        """Environment for a child process that shall have these settings, and nothing else of ours.
+
+        Holds what a program needs to run at all (PATH, HOME, locale…) and every setting by its first name.
+        """
+        environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if value is None or value == []:
+                continue
+            alias = field.validation_alias
+            variable = str(alias.choices[0] if isinstance(alias, AliasChoices) else alias)
+            environment[variable] = _environment_text(value)
+        return environment
 
     def sqlalchemy_url(self) -> str:
         """The database URL with the async driver of its dialect."""
@@ -272,6 +350,21 @@ class Settings(BaseSettings):
             "postgresql": "postgresql+asyncpg",
         }.get(scheme, scheme)
         return f"{driver}://{rest}"
+
+
+def _environment_text(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return str(value)
+
+
+def environment(names: Collection[str]) -> dict[str, str]:
+    """Those of the named environment variables that are set."""
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def secret_environment_values() -> dict[str, str]:

@@ -50,6 +50,9 @@ def test_errors_carry_the_service_s_sentence_and_status(service: LiveService) ->
 
 def test_an_unreachable_service_is_named() -> None:
     unused = f"http://127.0.0.1:{free_port()}"
-    with WhetstoneClient(unused) as client, pytest.raises(WhetstoneClientError, match="no answer from") as caught:
+    with (
+        WhetstoneClient(unused) as client,
+        pytest.raises(WhetstoneClientError, match="no answer from") as caught,
+    ):
         client.status()
     assert caught.value.status is None

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jobs_bench import Bench, MakeBench
 
+from jobs_bench import Bench, MakeBench
 from whetstone.db import Database
 from whetstone.settings import Settings
 

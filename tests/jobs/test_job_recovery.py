@@ -11,9 +11,9 @@ from pathlib import Path
 
 import orjson
 import psutil
-from jobs_bench import Bench, MakeBench, is_running
 from sqlalchemy import select, update
 
+from jobs_bench import Bench, MakeBench, is_running
 from whetstone.jobs.event import JOB_LOG
 from whetstone.jobs.tables import jobs
 

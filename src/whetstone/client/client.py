@@ -99,7 +99,7 @@ class WhetstoneClient:
         return self._member("job", self._call("POST", f"/api/training/jobs/{_id(job_id)}/cancel"))
 
     def events(self, job_id: str | None = None, *, after: str | None = None) -> Iterator[JsonObject]:
-        """Follow the event stream (of one job), from after the event id `after`; never ends by itself."""
+        """Follow all events, endlessly, from now or after the event id `after`; or one job's, from its first to its last."""
         path = f"/api/training/jobs/{_id(job_id)}/events" if job_id else "/api/training/events"
         headers = {"Last-Event-ID": after} if after else {}
         try:

@@ -12,6 +12,7 @@ from whetstone.errors import InvalidInputError
 
 DEFAULT_LIMIT = 250
 MAX_LIMIT = 5000
+_LARGEST_INTEGER = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,4 +67,5 @@ class BuildOptions:
 def _integer(value: Any, default: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return default
-    return int(value)
+    # Within what JSON in the database can hold.
+    return int(min(max(value, -_LARGEST_INTEGER), _LARGEST_INTEGER))

@@ -47,7 +47,11 @@ class Database:
         self._engine = self._create_engine()
 
     def _create_engine(self) -> AsyncEngine:
-        options: dict[str, Any] = {"json_serializer": _to_json, "json_deserializer": orjson.loads}
+        options: dict[str, Any] = {
+            "json_serializer": _to_json,
+            "json_deserializer": orjson.loads,
+            "hide_parameters": True,  # the text of an error must not repeat prompts
+        }
         if self.dialect == "postgresql":
             return create_async_engine(self.url, pool_pre_ping=True, pool_size=10, max_overflow=20, **options)
         engine = create_async_engine(self.url, pool_size=8, max_overflow=16, **options)

@@ -85,7 +85,9 @@ class LMClient:
             concurrency=concurrency,
             timeout=settings.lm_timeout_seconds,
             retry=retry or RetryPolicy(max_retries=settings.lm_max_retries),
-            cache=AnswerCache(settings.state_dir / _CACHE_FILE) if settings.lm_cache else None,
+            cache=AnswerCache(settings.lm_cache_path or settings.state_dir / _CACHE_FILE)
+            if settings.lm_cache
+            else None,
             budget=budget,
         )
 

@@ -84,7 +84,8 @@ def demonstration(example: Example, answer: str | None = None) -> Demonstration:
         id=example.id,
         input=DemonstrationInput(user=example.text, system=None),
         expected_output=example.expected_text if answer is None else answer,
-        reward=example.reward,
+        # A reward belongs to the recorded answer: it says nothing of a correction or a teacher's words.
+        reward=example.reward if example.gold == "reward" and answer is None else None,
         metadata={"goldSource": example.gold if answer is None else "teacher"},
     )
 

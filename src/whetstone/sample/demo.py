@@ -73,7 +73,7 @@ def _run(console: Console, settings: Settings, *, seconds: float, keep: bool) ->
     token = settings.api_token.get_secret_value() if settings.api_token else None
     console.rule("[bold]1 · The sample agent works, and is recorded")
     with (
-        running_service(settings, settings.state_dir / "service.log", keep=keep) as url,
+        running_service(settings, settings.state_dir / "service.log", keep=keep) as (url, pid),
         WhetstoneClient(url, token) as client,
     ):
         console.print(f"Service: {url}   Files: {settings.state_dir}", highlight=False)
@@ -97,7 +97,7 @@ def _run(console: Console, settings: Settings, *, seconds: float, keep: bool) ->
             job=job,
             seconds=time.monotonic() - started,
         )
-        print_outcome(console, outcome, kept=keep)
+        print_outcome(console, outcome, kept_pid=pid if keep else None)
     return 0 if job["status"] == "completed" else 1
 
 

@@ -65,7 +65,7 @@ def print_dataset(console: Console, dataset: dict[str, Any]) -> None:
     console.print(removed)
 
 
-def print_outcome(console: Console, outcome: Outcome, *, kept: bool) -> None:
+def print_outcome(console: Console, outcome: Outcome, *, kept_pid: int | None) -> None:
     """The closing table and the curl commands that do the same by hand."""
     table = Table(show_header=False, title="The loop, once")
     table.add_column(style="bold")
@@ -73,8 +73,8 @@ def print_outcome(console: Console, outcome: Outcome, *, kept: bool) -> None:
     for name, value in _lines(outcome):
         table.add_row(name, value)
     console.print(table)
-    if kept:
-        console.print(f"The service goes on at {outcome.url} (stop it with Ctrl-C or kill).", highlight=False)
+    if kept_pid is not None:
+        console.print(f"The service goes on at {outcome.url}; stop it with: kill {kept_pid}", highlight=False)
     console.print("By hand:\n" + _by_hand(outcome), highlight=False, markup=False, soft_wrap=True)
 
 
@@ -108,7 +108,7 @@ def _lines(outcome: Outcome) -> list[tuple[str, str]]:
             f"difference on {result['rows']} {result['evaluatedOn']} rows",
             f"{result['delta']:+.2f}, {result['confidence']:.0%} interval {low:+.2f} … {high:+.2f}",
         ),
-        ("decision", f"{result['decision']}: {result['explanation']}"),
+        ("decision", result["explanation"]),
         ("seconds", f"{outcome.seconds:.0f}"),
         ("artifact", result["artifactPath"]),
         ("dataset files", str(Path(dataset["jsonlPath"]).parent)),

@@ -23,8 +23,8 @@ class ServiceDidNotStartError(Exception):
 
 
 @contextmanager
-def running_service(settings: Settings, log_path: Path, *, keep: bool = False) -> Iterator[str]:
-    """Run a service with `settings`; yields its base URL. `keep` leaves it running when the block ends well."""
+def running_service(settings: Settings, log_path: Path, *, keep: bool = False) -> Iterator[tuple[str, int]]:
+    """Run a service with `settings`; yields its base URL and pid. `keep` leaves it running if the block ends well."""
     url = f"http://127.0.0.1:{settings.port}"
     with log_path.open("wb") as log:
         process = subprocess.Popen(
@@ -38,7 +38,7 @@ def running_service(settings: Settings, log_path: Path, *, keep: bool = False) -
     finished = False
     try:
         _wait_until_healthy(process, url, log_path)
-        yield url
+        yield url, process.pid
         finished = True
     finally:
         if not (keep and finished):

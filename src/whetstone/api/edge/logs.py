@@ -1,0 +1,58 @@
+"""How the process logs: one structured line an event, on standard output, for people or for machines."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import orjson
+import structlog
+from structlog.typing import Processor
+
+from whetstone.settings import Settings
+
+
+def configure_logging(settings: Settings) -> None:
+    """Set up logging for the whole process, the libraries' included, as the settings say.
+
+    Tracebacks show no variables: prompts would be among them.
+    """
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.stdlib.ExtraAdder(),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=_rendering(settings))
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(settings.log_level.upper())
+    # It logs each request of ours to a language model with its address; that is our own business to tell.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def _rendering(settings: Settings) -> list[Processor]:
+    remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    if settings.log_format == "json":
+        renderer = structlog.processors.JSONRenderer(serializer=_to_json)
+        return [remove_meta, structlog.processors.format_exc_info, renderer]
+    return [
+        remove_meta,
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback
+        ),
+    ]
+
+
+def _to_json(value: Any, **_: Any) -> str:
+    return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()

@@ -1,0 +1,1 @@
+"""The bodies that travel over HTTP: camelCase, with examples; they make the OpenAPI document."""

@@ -1,0 +1,36 @@
+"""The routes, one module per subject; `ROUTERS` in the order in which they are matched."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from whetstone.api.routers import (
+    auto,
+    datasets,
+    docs,
+    events,
+    exports,
+    health,
+    ingest,
+    jobs,
+    models,
+    prompts,
+    training,
+    trajectories,
+)
+
+ROUTERS: tuple[APIRouter, ...] = (
+    health.router,
+    docs.router,
+    exports.router,
+    ingest.router,
+    trajectories.router,
+    training.router,
+    datasets.router,
+    # Before the jobs: `/jobs/{id}/events` also has the form `/jobs/{id}` of an id with a slash.
+    events.router,
+    jobs.router,
+    models.router,
+    auto.router,
+    prompts.router,
+)

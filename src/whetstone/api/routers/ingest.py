@@ -1,0 +1,121 @@
+"""Taking trajectories in: whole, or step by step, in any order and any number of times (contract §4.5)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Body, Path
+from fastapi.exceptions import RequestValidationError
+from pydantic import TypeAdapter, ValidationError, WrapValidator
+
+from whetstone.api.edge.bodies import JsonOrArrayRoute, JsonRoute
+from whetstone.api.models.base import COMMON_ERRORS, errors
+from whetstone.api.models.ingest import TRAJECTORY_EXAMPLE, Ingested
+from whetstone.api.paths import ID
+from whetstone.api.responses import JsonResponse
+from whetstone.api.services import ServicesDep
+from whetstone.trajectories.records import (
+    AnnotationInput,
+    EndInput,
+    LlmCallInput,
+    ProviderAccessInput,
+    TrajectoryInput,
+)
+from whetstone.trajectories.writes import IngestResult
+
+T = TypeVar("T")
+
+_REFUSALS = errors(409, 413)
+# Whole trajectories and lists of calls are checked in a thread: a batch of them is seconds of work.
+_many = APIRouter(prefix="/api/trajectories", route_class=JsonOrArrayRoute)
+_one = APIRouter(prefix="/api/trajectories", route_class=JsonRoute)
+
+TrajectoryId = Annotated[str, Path(alias="id")]
+
+
+def _unchecked(value: Any, _handler: Callable[[Any], Any]) -> Any:
+    return value
+
+
+_CALL_EXAMPLE = TRAJECTORY_EXAMPLE["steps"][0]["llmCalls"][0]
+_ACCESS_EXAMPLE = TRAJECTORY_EXAMPLE["steps"][0]["providerAccesses"][0]
+Trajectories = Annotated[
+    TrajectoryInput | list[TrajectoryInput], WrapValidator(_unchecked), Body(examples=[TRAJECTORY_EXAMPLE])
+]
+Calls = Annotated[
+    LlmCallInput | list[LlmCallInput], WrapValidator(_unchecked), Body(examples=[_CALL_EXAMPLE])
+]
+Accesses = Annotated[
+    ProviderAccessInput | list[ProviderAccessInput],
+    WrapValidator(_unchecked),
+    Body(examples=[_ACCESS_EXAMPLE]),
+]
+Annotation = Annotated[
+    AnnotationInput,
+    Body(examples=[{"reward": 1, "corrections": [{"callId": "c-1", "correction": "IGNORE"}]}]),
+]
+End = Annotated[EndInput, Body(examples=[{"status": "completed"}])]
+
+
+@_many.post("", status_code=201, response_model=Ingested, summary="Store trajectories")
+async def add_trajectories(services: ServicesDep, body: Trajectories) -> JsonResponse:
+    """One trajectory or an array of them, whole or just started; what is known already is merged."""
+    return _answer(await services.trajectories.add(await _checked(_TRAJECTORIES, body)))
+
+
+@_many.post(f"/{ID}/llm-calls", status_code=201, response_model=Ingested, summary="Add LLM calls")
+async def add_llm_calls(services: ServicesDep, trajectory_id: TrajectoryId, body: Calls) -> JsonResponse:
+    """One call or an array; an unknown trajectory is started."""
+    calls = await _checked(_CALLS, body)
+    return _answer(await services.trajectories.add_llm_calls(trajectory_id, calls))
+
+
+@_many.post(
+    f"/{ID}/provider-accesses", status_code=201, response_model=Ingested, summary="Add provider accesses"
+)
+async def add_provider_accesses(
+    services: ServicesDep, trajectory_id: TrajectoryId, body: Accesses
+) -> JsonResponse:
+    """One access or an array; an unknown trajectory is started."""
+    accesses = await _checked(_ACCESSES, body)
+    return _answer(await services.trajectories.add_provider_accesses(trajectory_id, accesses))
+
+
+@_one.post(f"/{ID}/annotations", status_code=201, response_model=Ingested, summary="Judge a trajectory")
+async def annotate(services: ServicesDep, trajectory_id: TrajectoryId, body: Annotation) -> JsonResponse:
+    """A reward, a judge's score, the right answers of calls, or the mark that it is training data."""
+    return _answer(await services.trajectories.annotate(trajectory_id, body))
+
+
+@_one.post(f"/{ID}/end", status_code=201, response_model=Ingested, summary="End a trajectory")
+async def end_trajectory(services: ServicesDep, trajectory_id: TrajectoryId, body: End) -> JsonResponse:
+    """Completed, failed, or given up."""
+    return _answer(await services.trajectories.end(trajectory_id, body))
+
+
+router = APIRouter(tags=["ingest"], responses={**COMMON_ERRORS, **_REFUSALS})
+router.include_router(_many)
+router.include_router(_one)
+
+_TRAJECTORIES = TypeAdapter(list[TrajectoryInput])
+_CALLS = TypeAdapter(list[LlmCallInput])
+_ACCESSES = TypeAdapter(list[ProviderAccessInput])
+
+
+async def _checked(adapter: TypeAdapter[list[T]], body: Any) -> list[T]:
+    """`body` (an object or a list of them) as inputs; a refusal names the place in the body as it was sent."""
+    many = isinstance(body, list)
+    try:
+        return await asyncio.to_thread(adapter.validate_python, body if many else [body])
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        skipped = 0 if many else 1
+        raise RequestValidationError(
+            [{**each, "loc": ("body", *each["loc"][skipped:])} for each in found]
+        ) from None
+
+
+def _answer(result: IngestResult) -> JsonResponse:
+    return JsonResponse({"count": len(result.ids), **result.to_dict()}, status_code=201)

@@ -1,0 +1,58 @@
+"""Training jobs (contract §6.7 to §6.10)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from whetstone.api.edge.bodies import JsonRoute
+from whetstone.api.models.base import COMMON_ERRORS, errors
+from whetstone.api.models.jobs import CreateJob, JobAnswer, JobList
+from whetstone.api.paths import ID
+from whetstone.api.responses import JsonResponse
+from whetstone.api.services import ServicesDep
+from whetstone.jobs.options import JobOptions
+from whetstone.jobs.states import JobStatus, parse_status
+
+router = APIRouter(prefix="/api/training/jobs", tags=["jobs"], route_class=JsonRoute, responses=COMMON_ERRORS)
+
+JobId = Annotated[str, Path(alias="id")]
+StatusFilter = Annotated[
+    str | None,
+    Query(
+        description="Only jobs in this status; `queued` means `pending`.",
+        json_schema_extra={"enum": [*JobStatus, "queued"]},
+    ),
+]
+
+
+@router.get("", response_model=JobList, summary="List jobs")
+async def list_jobs(services: ServicesDep, status: StatusFilter = None) -> JsonResponse:
+    """All jobs, newest first."""
+    return JsonResponse({"jobs": await services.jobs.list(parse_status(status) if status else None)})
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=JobAnswer,
+    responses=errors(404, 409, 413, 501),
+    summary="Start a job",
+)
+async def create_job(services: ServicesDep, body: CreateJob) -> JsonResponse:
+    """Answers at once; the work runs in the background, after jobs that came earlier."""
+    options = JobOptions.parse(body.sent())
+    return JsonResponse({"job": await services.jobs.create(options)}, status_code=201)
+
+
+@router.post(f"/{ID}/cancel", response_model=JobAnswer, responses=errors(404, 409), summary="Cancel a job")
+async def cancel_job(services: ServicesDep, job_id: JobId) -> JsonResponse:
+    """Ends the job and all its processes; a finished job is returned unchanged."""
+    return JsonResponse({"job": await services.jobs.cancel(job_id)})
+
+
+@router.get(f"/{ID}", response_model=JobAnswer, responses=errors(404), summary="Get a job")
+async def get_job(services: ServicesDep, job_id: JobId) -> JsonResponse:
+    """The record with its newest log lines."""
+    return JsonResponse({"job": await services.jobs.get(job_id)})

@@ -1,0 +1,71 @@
+"""The command `whetstone`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from whetstone.settings import DEVELOPMENT_PORT, Settings
+
+app = typer.Typer(
+    help="Whetstone sharpens an agent on its own work.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+StateDirectory = Annotated[
+    Path | None, typer.Option(help="Folder of the database, datasets and prompts (ELIZA_STATE_DIR).")
+]
+
+
+def _settings(**overrides: object) -> Settings:
+    """Settings from the environment, with the given command-line options on top."""
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        problems = "; ".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in error.errors())
+        raise typer.BadParameter(problems) from error
+
+
+@app.command()
+def serve(
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on (ELIZA_API_BIND).")] = None,
+    dev: Annotated[bool, typer.Option("--dev", help=f"Development mode: port {DEVELOPMENT_PORT}.")] = False,
+    state_dir: StateDirectory = None,
+) -> None:
+    """Start the service, on port 2138 unless told otherwise."""
+    from whetstone.serve import serve as run_server
+
+    if dev and port is None:
+        port = DEVELOPMENT_PORT
+    run_server(_settings(port=port, host=host, state_dir=state_dir))
+
+
+@app.command()
+def demo(
+    seconds: Annotated[float, typer.Option(min=5, help="Longest time for the sample agent's work.")] = 150,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the service running at the end.")] = False,
+    state_dir: StateDirectory = None,
+) -> None:
+    """Run the whole loop once on the embedded model: collect, filter, build, optimize, prove."""
+    from whetstone.sample.demo import run_demo
+
+    raise typer.Exit(run_demo(_settings(), seconds=seconds, keep=keep, state_dir=state_dir))
+
+
+@app.command()
+def openapi() -> None:
+    """Print the OpenAPI document of the HTTP API."""
+    import orjson
+
+    from whetstone.app import create_app
+
+    document = create_app(_settings()).openapi()
+    sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
