@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 import pytest
-from jobs_bench import DATASET, Bench, MakeBench, is_running
 
+from jobs_bench import DATASET, Bench, MakeBench, is_running
 from whetstone.errors import InvalidInputError, NotAvailableError, NotFoundError
 from whetstone.jobs.options import JobOptions
 from whetstone.jobs.states import JobStatus

@@ -9,9 +9,9 @@ from collections import Counter
 
 import orjson
 import pytest
-from jobs_bench import DATASET, Bench, MakeBench
 from pydantic import SecretStr
 
+from jobs_bench import DATASET, Bench, MakeBench
 from openai_peer import Messages, OpenAIPeer
 from whetstone.jobs.options import JobOptions
 

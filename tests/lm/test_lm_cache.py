@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-from lm_tools import ask, peer_client, wait_until
 
+from lm_tools import ask, peer_client, wait_until
 from openai_peer import OpenAIPeer, Reply
 from whetstone.lm.budget import Budget
 from whetstone.lm.cache import AnswerCache

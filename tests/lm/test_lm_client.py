@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from lm_tools import ask, peer_client, peer_settings, wait_until
 from pydantic import SecretStr
 
+from lm_tools import ask, peer_client, peer_settings, wait_until
 from openai_peer import OpenAIPeer, Reply
 from whetstone.errors import InvalidInputError
 from whetstone.lm.budget import Budget

@@ -9,8 +9,8 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lm_tools import ask
 
+from lm_tools import ask
 from whetstone.errors import InvalidInputError
 from whetstone.lm.cache import cache_key
 from whetstone.lm.errors import LMResponseError

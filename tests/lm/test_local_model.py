@@ -14,8 +14,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from lm_tools import FAST_RETRIES, ask, wait_until
 
+from lm_tools import FAST_RETRIES, ask, wait_until
 from whetstone.lm.client import LMClient
 from whetstone.lm.errors import LMRequestError, LocalModelFailedError, LocalModelMissingError
 from whetstone.lm.local import LocalModel, weights

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from optimize_world import Recorder, learns_from_turns, peer_settings, rows, spec_for, write_dataset
 
 from openai_peer import OpenAIPeer
+from optimize_world import Recorder, learns_from_turns, peer_settings, rows, spec_for, write_dataset
 from whetstone.errors import InvalidInputError
 from whetstone.optimize.native import run
 from whetstone.optimize.spec import BudgetLimits, FewShotOptions

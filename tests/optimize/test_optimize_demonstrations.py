@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from optimize_world import rows
-
 from whetstone.optimize.demonstration_sets import demonstration_sets, trigrams
 from whetstone.optimize.examples import Example, parse_row
 from whetstone.optimize.metrics import Answer

@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from optimize_world import rows
 
+from optimize_world import rows
 from whetstone.optimize.examples import parse_row
 from whetstone.optimize.halving import MIN_ROWS, plan, stratified
 

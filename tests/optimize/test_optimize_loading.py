@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from optimize_world import TASK, rows, write_dataset, write_rows
 
+from optimize_world import TASK, rows, write_dataset, write_rows
 from whetstone.errors import InvalidInputError, NotFoundError
 from whetstone.optimize.loading import load
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from optimize_world import Recorder, rows, spec_for, write_dataset
 
+from optimize_world import Recorder, rows, spec_for, write_dataset
 from whetstone.optimize.native import run
 from whetstone.optimize.spec import BudgetLimits, FewShotOptions
 from whetstone.settings import Settings

@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 import pytest
-from optimize_world import Recorder, learns_from_turns, peer_settings, rows, spec_for, write_dataset
 
 from openai_peer import OpenAIPeer
+from optimize_world import Recorder, learns_from_turns, peer_settings, rows, spec_for, write_dataset
 from whetstone.errors import ConflictError
 from whetstone.optimize.native import run
 from whetstone.optimize.spec import FewShotOptions, NativeSpec

@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from privacy_samples import CREDENTIALS, PERSONAL, private_core
 
+from privacy_samples import CREDENTIALS, PERSONAL, private_core
 from whetstone.privacy.config import PrivacyConfig
 from whetstone.privacy.detectors.handles import HashAnonymizer
 from whetstone.privacy.filter import PrivacyFilter

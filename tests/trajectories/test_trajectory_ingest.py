@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from trajectory_world import document, record
 
+from trajectory_world import document, record
 from whetstone.clock import now_ms
 from whetstone.errors import ConflictError, InvalidInputError, WhetstoneError
 from whetstone.trajectories.records import (

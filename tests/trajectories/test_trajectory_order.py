@@ -6,8 +6,8 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from trajectory_world import document, record, without_arrival
 
+from trajectory_world import document, record, without_arrival
 from whetstone.ids import new_id
 from whetstone.trajectories.records import (
     AnnotationInput,
