@@ -75,14 +75,11 @@ class LMClient:
         endpoint: Endpoint
         if settings.lm_provider == "local":
             endpoint = LocalModel(settings)
-            # More would only wait inside the server, where the waiting counts against the timeout.
-            concurrency = min(settings.lm_concurrency, settings.local_lm_parallel)
         else:
             endpoint = _remote(settings)
-            concurrency = settings.lm_concurrency
         return cls(
             endpoint,
-            concurrency=concurrency,
+            concurrency=settings.lm_width,
             timeout=settings.lm_timeout_seconds,
             retry=retry or RetryPolicy(max_retries=settings.lm_max_retries),
             cache=AnswerCache(settings.lm_cache_path or settings.state_dir / _CACHE_FILE)

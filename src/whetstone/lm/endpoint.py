@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
 import httpx
 
+from whetstone.addresses import is_loopback
 from whetstone.errors import InvalidInputError
 
 # OpenAI's newer models refuse `max_tokens`; most other servers know no other name.
@@ -58,7 +58,7 @@ class RemoteEndpoint:
         self.max_tokens_field = (
             "max_completion_tokens" if url.host == _COMPLETION_TOKENS_HOST else "max_tokens"
         )
-        self.is_loopback = _is_loopback(url.host)
+        self.is_loopback = is_loopback(url.host)
         self._base_url = str(url)
 
     async def identity(self) -> str:
@@ -69,10 +69,3 @@ class RemoteEndpoint:
     async def session(self) -> AsyncIterator[str]:
         """Nothing to keep up: the base URL."""
         yield self._base_url
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

@@ -18,7 +18,7 @@ import httpx
 import psutil
 
 from whetstone.lm.errors import LocalModelFailedError, LocalModelMissingError
-from whetstone.lm.local_files import ModelOptions, RunFiles, ServerRecord
+from whetstone.lm.local_files import ModelOptions, RunFiles, ServerRecord, is_locked
 from whetstone.settings import Settings
 
 _RUNTIME = "xllamacpp"
@@ -82,8 +82,8 @@ class LocalModel:
             return self._proven.base_url
 
     async def stop(self) -> bool:
-        """End the server of this state folder; False when none was running."""
-        record = ServerRecord.read(self._files.record)
+        """End the server of this state folder, also one that is still coming up; False when there was none."""
+        record = await self._present()
         process = record.process() if record is not None else None
         if process is not None:
             process.terminate()
@@ -93,6 +93,16 @@ class LocalModel:
         if record is not None and ServerRecord.read(self._files.record) == record:
             self._files.record.unlink(missing_ok=True)
         return process is not None
+
+    async def _present(self) -> ServerRecord | None:
+        """The record of the server; waits for that of a server which has the lock but does not serve yet."""
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            record = ServerRecord.read(self._files.record)
+            lives = record is not None and record.process() is not None
+            if lives or not is_locked(self._files.lock) or time.monotonic() > deadline:
+                return record
+            await asyncio.sleep(_BUSY_WAIT_SECONDS)
 
     def status(self) -> dict[str, Any]:
         """`running`, and if so `pid`, `startTime` (s), `baseUrl`, `model`, `threads`, `parallel`, `context`."""

@@ -19,11 +19,10 @@ from types import FrameType
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
-import filelock
 import psutil
 import structlog
 
-from whetstone.lm.local_files import ModelOptions, RunFiles, ServerRecord
+from whetstone.lm.local_files import ModelOptions, RunFiles, ServerRecord, take_lock
 
 _log = structlog.get_logger(__name__)
 _PROMPT_CACHE_MIB = 256  # the runtime's own default is 8 GiB
@@ -37,18 +36,16 @@ class _Terminated(Exception):  # noqa: N818 - a request to stop, not a fault
 def main() -> None:
     """Entry point; see `--help`."""
     arguments = _parse()
+    files = RunFiles.under(arguments.state_dir)
+    # Before the fork: whoever saw this process end finds the lock held by its child, never a gap.
+    if take_lock(files.lock) is None:
+        os.write(1, b"busy\n")
+        return
     if os.fork():
         os._exit(0)
     told = os.dup(1)
     os.dup2(2, 1)  # the runtime's own prints must not mix with what the starter reads
-    files = RunFiles.under(arguments.state_dir)
     options = ModelOptions(str(arguments.model), arguments.threads, arguments.parallel, arguments.context)
-    lock = filelock.FileLock(files.lock)
-    try:
-        lock.acquire(blocking=False)
-    except filelock.Timeout:
-        os.write(told, b"busy\n")
-        os._exit(0)
     _redirect_output(files.log)
     try:
         _serve(files, options, arguments.idle_seconds, told)

@@ -17,6 +17,14 @@ class Message(TypedDict):
     tool_call_id: NotRequired[str]
 
 
+def content_text(content: Any) -> str:
+    """The text of a message's content, which may be a list of parts; empty for anything else."""
+    if isinstance(content, list):
+        parts = (part.get("text") for part in content if isinstance(part, Mapping))
+        return "\n".join(part for part in parts if isinstance(part, str) and part)
+    return content if isinstance(content, str) else ""
+
+
 @dataclass(frozen=True)
 class ChatRequest:
     """One question to the model.
