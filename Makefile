@@ -23,12 +23,13 @@ run: install  ## start the service on port 2138
 install: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit("Whetstone needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -c 'import sys; sys.exit("Whetstone needs Python 3.11 or newer; name one with: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@mkdir -p "$(WHEELS)"
-	@echo "Installing into $(VENV) …"
-	@$(call install-from-wheels) 2>/dev/null || { $(call fetch-wheels) && $(call install-from-wheels); }
+	@echo "Installing into $(VENV); the first time takes a minute or two …"
+	@{ $(call install-from-wheels); } 2>/dev/null || { $(call fetch-wheels) && $(call install-from-wheels); }
 	@touch $@
+	@echo "Installed. The command is $(BIN)/whetstone"
 
 define fetch-wheels
 $(PIP) wheel --quiet --wheel-dir "$(WHEELS)" --constraint constraints.txt '.[dev]' hatchling editables \

@@ -17,6 +17,7 @@ from fastapi import FastAPI
 
 from whetstone.api.services import Services
 from whetstone.app import create_app
+from whetstone.jobs.event import draft
 from whetstone.settings import Settings
 
 
@@ -78,7 +79,7 @@ class RunningServer:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
 
     def publish(self, message: str, kind: str = "job_log", **extra: Any) -> str:
-        event_id: str = self.call(self.services.events.publish(kind, message, **extra)).event_id
+        event_id: str = self.call(self.services.events.publish(draft(kind, message, **extra))).event_id
         return event_id
 
     def stop(self) -> None:

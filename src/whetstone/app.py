@@ -11,7 +11,6 @@ import whetstone
 from whetstone.api.edge import edge_middleware
 from whetstone.api.edge.access import AccessPolicy
 from whetstone.api.edge.errors import install_error_handlers
-from whetstone.api.housekeeping import housekeeping
 from whetstone.api.openapi import describe, operation_id
 from whetstone.api.routers import ROUTERS
 from whetstone.api.services import Services
@@ -20,11 +19,12 @@ from whetstone.clock import now_ms
 from whetstone.datasets.records import Record
 from whetstone.datasets.store import DatasetStore
 from whetstone.db import Database
-from whetstone.jobs.event import DATASET_BUILT
+from whetstone.jobs.event import DATASET_BUILT, draft
 from whetstone.jobs.events import EventLog
 from whetstone.jobs.service import JobService
 from whetstone.prompts.store import PromptStore
 from whetstone.settings import Settings
+from whetstone.trajectories.housekeeping import housekeeping
 from whetstone.trajectories.store import TrajectoryStore
 
 DESCRIPTION = "Sharpens an agent on its own work: trajectories in, a measurably better prompt out."
@@ -72,7 +72,7 @@ async def open_services(settings: Settings, policy: AccessPolicy) -> AsyncIterat
 
         async def announce(record: Record) -> None:
             message = f"dataset built: {record['sampleCount']} samples"
-            await events.publish(DATASET_BUILT, message, dataset_id=record["id"])
+            await events.publish(draft(DATASET_BUILT, message, dataset_id=record["id"]))
 
         trajectories = TrajectoryStore(database, settings)
         datasets = DatasetStore(database, settings, trajectories, announce)

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
+import whetstone
+from whetstone.errors import WhetstoneError
 from whetstone.settings import DEVELOPMENT_PORT, Settings
 
 app = typer.Typer(
@@ -21,6 +23,22 @@ app = typer.Typer(
 StateDirectory = Annotated[
     Path | None, typer.Option(help="Folder of the database, datasets and prompts (ELIZA_STATE_DIR).")
 ]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"whetstone {whetstone.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    """Whetstone sharpens an agent on its own work."""
 
 
 def _settings(**overrides: object) -> Settings:
@@ -45,7 +63,11 @@ def serve(
 
     if dev and port is None:
         port = DEVELOPMENT_PORT
-    run_server(_settings(port=port, host=host, state_dir=state_dir))
+    try:
+        run_server(_settings(port=port, host=host, state_dir=state_dir))
+    except WhetstoneError as error:
+        typer.secho(error.message, fg=typer.colors.RED, err=True)
+        raise typer.Exit(1) from error
 
 
 @app.command()

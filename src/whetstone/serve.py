@@ -1,31 +1,138 @@
-"""Running the service: one uvicorn process with graceful shutdown."""
+"""Running the service: one uvicorn process with graceful shutdown, and plain words when it cannot start."""
 
 from __future__ import annotations
 
+import asyncio
+import errno
+import gc
+import os
+import socket
+import sys
+
+import structlog
 import uvicorn
 
+import whetstone
 from whetstone.api.edge.logs import configure_logging
+from whetstone.api.ws import MAX_FRAME_BYTES
 from whetstone.app import create_app
+from whetstone.db import Database
+from whetstone.errors import UnavailableError
 from whetstone.settings import Settings
 
 # Seconds; event streams end at once, ordinary requests get this long at a shutdown.
 _GRACE = 5
 _KEEP_ALIVE = 60
-# Largest frame that a WebSocket client may send (contract §2.1).
-_FRAME_BYTES = 65_536
+_BACKLOG = 2048
+# What agents and people wrote to each other is nobody else's to read: files are made for their owner only.
+_PRIVATE = 0o077
+_log = structlog.get_logger(__name__)
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM."""
+    """Serve until SIGINT or SIGTERM.
+
+    Raises `UnavailableError`, with a sentence that says what to do, when the state folder, the database or the
+    address cannot be used.
+    """
     configure_logging(settings)
-    uvicorn.run(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        ws_max_size=_FRAME_BYTES,
-        timeout_keep_alive=_KEEP_ALIVE,
-        timeout_graceful_shutdown=_GRACE,
+    os.umask(_PRIVATE)
+    # Before anything starts: a second service must not take over the jobs of the one that has the port.
+    with _listen(settings.host, settings.port) as listener:
+        _prepare_state_directory(settings)
+        asyncio.run(_prepare_database(settings))
+        _run(settings, listener)
+
+
+def _run(settings: Settings, listener: socket.socket) -> None:
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(settings),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            ws_max_size=MAX_FRAME_BYTES,
+            timeout_keep_alive=_KEEP_ALIVE,
+            timeout_graceful_shutdown=_GRACE,
+        )
     )
+    url = _url(listener)
+    _log.info(
+        "whetstone", version=whetstone.__version__, url=url, docs=f"{url}/docs", state=str(settings.state_dir)
+    )
+    # What start-up made lives as long as the process: a full collection need not walk it (100 ms and more) each time.
+    gc.freeze()
+    try:
+        server.run(sockets=[listener])
+    except KeyboardInterrupt:
+        return  # uvicorn raises the signal again once it has shut down
+    if not server.started:
+        sys.exit(3)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            advice = (
+                "Stop what runs there, or choose another port with --port or WHETSTONE_PORT (0: a free one)"
+            )
+        else:
+            advice = "Choose an address of this machine with --host or ELIZA_API_BIND"
+        raise UnavailableError(f"Cannot listen on {host} port {port}: {_reason(error)}. {advice}") from error
+
+
+def _prepare_state_directory(settings: Settings) -> None:
+    folder = settings.state_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(f"no permission to write in {folder}")
+    except OSError as error:
+        raise UnavailableError(
+            f"The state folder {folder} cannot be used: {_reason(error)}. "
+            "Choose another with --state-dir or ELIZA_STATE_DIR"
+        ) from error
+
+
+async def _prepare_database(settings: Settings) -> None:
+    """Open the database once and bring its schema up to date.
+
+    The text of a driver's error is not repeated where it may hold the password of the URL.
+    """
+    try:
+        database = Database(settings.sqlalchemy_url())
+    except ModuleNotFoundError as error:
+        raise UnavailableError(
+            f"DATABASE_URL needs the driver {error.name}, which is not installed. Whetstone runs on SQLite, and on "
+            "PostgreSQL after: pip install 'whetstone[postgres]'"
+        ) from error
+    except Exception as error:
+        raise UnavailableError(
+            "DATABASE_URL cannot be read. It must look like postgresql://user:password@host:5432/name or "
+            "sqlite:///path, with special characters of the password percent-encoded"
+        ) from error
+    where = database.url.render_as_string(hide_password=True)
+    try:
+        await database.open()
+    except Exception as error:
+        raise UnavailableError(
+            f"The database {where} cannot be used: {_reason(error)}. Check DATABASE_URL, and that its server runs"
+        ) from error
+    finally:
+        await database.close()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        # asyncio adds the address to the text of a known number.
+        number = error.errno or 0
+        return os.strerror(number) if number in errno.errorcode else error.strerror
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if listener.family is socket.AF_INET6 else host}:{port}"

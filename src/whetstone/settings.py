@@ -41,7 +41,12 @@ def _names(*names: str) -> AliasChoices:
 class Settings(BaseSettings):
     """Configuration of one Whetstone process."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_ignore_empty=True,  # `NAME=` in .env, and `docker run -e NAME=`, mean the default
+        extra="ignore",
+        populate_by_name=True,
+    )
 
     # Where things live
     state_dir: Path = Field(
@@ -295,15 +300,22 @@ class Settings(BaseSettings):
             return [part.strip() for part in value.split(",") if part.strip()]
         return value
 
-    @field_validator("state_dir", "cache_home", mode="after")
+    @field_validator("state_dir", "cache_home", "lm_cache_path", "local_lm_path", mode="after")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
 
     @property
     def trajectory_logging_forced_off(self) -> bool:
         """Whether the environment forbids storing trajectories."""
         return self.disable_trajectory_logging or self.node_env == "test"
+
+    @property
+    def lm_width(self) -> int:
+        """LM calls that really run at once: more would only wait inside the embedded server, and time out."""
+        if self.lm_provider == "local":
+            return min(self.lm_concurrency, self.local_lm_parallel)
+        return self.lm_concurrency
 
     @property
     def user_cache_dir(self) -> Path:

@@ -111,7 +111,15 @@ def test_operations_are_described_and_failures_have_one_form(document: dict[str,
         assert operation["summary"], path
         assert operation["description"], path
         assert "422" not in operation["responses"], (method, path)
+        for parameter in operation.get("parameters", ()):
+            assert parameter.get("description"), (method, path, parameter["name"])
+            assert {"examples", "enum", "default"} & set(parameter["schema"]), (
+                method,
+                path,
+                parameter["name"],
+            )
         for status, response in operation["responses"].items():
+            assert response["description"] != "Successful Response", (method, path, status)
             if int(status) >= 400:
                 [media] = response["content"].values()
                 assert media["schema"] == {"$ref": "#/components/schemas/Error"}, (method, path, status)

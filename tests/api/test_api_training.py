@@ -205,6 +205,8 @@ async def test_auto_runs_and_trigger(client: httpx.AsyncClient) -> None:
     wrong_task = await client.post(f"{PATH}/auto/trigger", json={"task": "dance"})
     assert wrong_task.status_code == 400
     assert wrong_task.json()["error"].startswith("task must be one of: should_respond")
+    no_task = await client.post(f"{PATH}/auto/trigger", json={"task": 5})
+    assert (no_task.status_code, no_task.json()) == (400, {"error": "task must be a string"})
     wrong_backend = await client.post(f"{PATH}/auto/trigger", json={"backend": "mlx"})
     assert wrong_backend.json() == {"error": "backend must be one of: native"}
 

@@ -91,6 +91,19 @@ def test_log_lines(log_format: str) -> None:
         assert len(lines) == 3
 
 
+def test_libraries_print_no_details_of_their_own() -> None:
+    program = (
+        "import logging, structlog; from whetstone.settings import Settings;"
+        "from whetstone.api.edge.logs import configure_logging;"
+        "configure_logging(Settings(log_level='debug'));"
+        "structlog.get_logger('whetstone.x').debug('our own');"
+        "logging.getLogger('aiosqlite').debug('INSERT a private text')"
+    )
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "our own" in finished.stdout
+    assert "private" not in finished.stdout
+
+
 def test_abandoned_trajectories_time_out_at_start(settings: Settings, server: RunningServer) -> None:
     async def make_old() -> None:
         async with server.services.database.write() as connection:

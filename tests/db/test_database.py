@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
+import anyio
 import pytest
 from alembic import command
 from sqlalchemy import func, insert, select
@@ -45,3 +47,28 @@ async def test_concurrent_writers_all_commit(database: Database) -> None:
     await asyncio.gather(*(write(index) for index in range(30)))
     async with database.read() as connection:
         assert await connection.scalar(select(func.count()).select_from(trajectory_settings)) == 30
+
+
+@pytest.mark.parametrize("value", [0, -7, 2**53 + 1, 1.5, 1e300, True, "12", "", [1], {"a": None}])
+async def test_json_columns_give_back_any_value(database: Database, value: object) -> None:
+    async with database.write() as connection:
+        await connection.execute(insert(trajectory_settings).values(name="x", value=value))
+    async with database.read() as connection:
+        assert await connection.scalar(select(trajectory_settings.c.value)) == value
+
+
+async def test_readers_whose_client_leaves_cost_no_connection(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def read() -> None:
+        async with database.read() as connection:
+            for _ in range(200):
+                await connection.execute(select(func.count()).select_from(trajectory_settings))
+
+    for _ in range(20):
+        async with anyio.create_task_group() as group:
+            group.start_soon(read)
+            await anyio.sleep(0.005)
+            group.cancel_scope.cancel()
+    gc.collect()
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []

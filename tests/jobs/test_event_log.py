@@ -27,7 +27,7 @@ async def _append(log: EventLog, count: int, job_id: str | None = None) -> list[
 async def test_envelope_has_the_keys_of_the_contract(database: Database) -> None:
     log = EventLog(database)
     event = await log.publish(
-        "job_progress", "training 45%", job_id="job-1", progress=0.45, phase="training", loss=0.5
+        draft("job_progress", "training 45%", job_id="job-1", progress=0.45, phase="training", loss=0.5)
     )
     [stored] = await log.recent(10)
     assert stored == event
@@ -164,7 +164,7 @@ json_values = st.recursive(
 @given(message=st.text(st.characters(exclude_categories=[])), extra=json_values)
 async def test_any_text_and_json_can_be_published(database: Database, message: str, extra: Any) -> None:
     log = EventLog(database)
-    event = await log.publish("job_log", message, extra=extra)
+    event = await log.publish(draft("job_log", message, extra=extra))
     [stored] = await EventLog(database).recent(1)
     assert stored.payload == event.payload
     assert len(stored.message) <= 4000

@@ -59,7 +59,7 @@ wild = st.recursive(
 )
 keys = st.sampled_from(
     ["datasetId", "maxTrajectories", "backend", "model", "iterations", "batchSize", "learningRate", "task",
-     "optimizer", "baseline", "seed", "maxCalls", "maxTokens", "maxSeconds", "fewShot", "confidence"]
+     "optimizer", "baseline", "seed", "maxCalls", "maxTokens", "maxSeconds", "fewShot", "confidence", "metric"]
 ) | st.text()  # fmt: skip
 
 
@@ -82,6 +82,11 @@ def test_native_options_are_picked_and_kept_as_sent() -> None:
 def test_optimizer_that_is_not_there_is_refused(optimizer: str) -> None:
     with pytest.raises(InvalidInputError, match="Available optimizers: bootstrap-fewshot"):
         native_options({"optimizer": optimizer})
+
+
+def test_unknown_metric_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(InvalidInputError, match=r"no metric named 'x'; known are .*decision"):
+        native_options({"metric": "x"})
 
 
 def test_unknown_task_is_refused_with_the_known_ones() -> None:

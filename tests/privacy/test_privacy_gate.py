@@ -94,11 +94,22 @@ def test_report_adds_up_and_holds_no_matched_text(make_document: Make) -> None:
         "trajectories": 3,
         "redactionCount": 5,
         "anonymizationCount": 0,
+        "droppedCount": 1,
+        "droppedByReason": {"entity-private": 1},
         "dropped": [{"trajectoryId": "t-1", "reason": "entity-private"}],
         "byKind": {"email": 4, "env-secret": 1},
         "byField": {"(other)": 2, "steps.llmCalls.userPrompt": 2, "steps.llmCalls.response": 1},
     }
     assert "example.com" not in str(report) + repr(first.report)
+
+
+def test_report_counts_every_drop_but_names_only_the_first(make_document: Make) -> None:
+    privacy = PrivacyFilter(PrivacyConfig())
+    for _ in range(1100):
+        privacy.trajectory(make_document(trajectory={"metadata": {"privacyLevel": "private"}}))
+    report = privacy.report.to_dict()
+    assert report["droppedCount"] == 1100
+    assert len(report["dropped"]) == 1000
 
 
 def test_reports_of_different_filters_are_not_added() -> None:

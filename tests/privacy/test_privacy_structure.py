@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from privacy_samples import CREDENTIALS
+from whetstone.privacy.config import PrivacyConfig
 from whetstone.privacy.filter import PrivacyFilter
 from whetstone.privacy.filtered import Dropped, Filtered
 
@@ -249,3 +250,22 @@ def test_values_that_are_not_json_are_refused(
 ) -> None:
     with pytest.raises(TypeError, match="JSON values only"):
         plain_filter.trajectory(make_document(trajectory={"metadata": {"x": value}}))
+
+
+def test_listed_values_stay_in_no_identifier(make_document: Make) -> None:
+    config = PrivacyConfig(secrets={"ACME_TOKEN": "tango-x9-foxtrot"}, deny_list=("Umbrella",))
+    document = make_document(
+        trajectory={"trajectoryId": "umbrella-7", "scenarioId": "run/tango-x9-foxtrot"},
+        tags=["llm", "customer:Umbrella", "tango-x9-foxtrot"],
+    )
+    filtered = str(_value(PrivacyFilter(config).trajectory(document))).lower()
+    assert "umbrella" not in filtered
+    assert "foxtrot" not in filtered
+
+
+def test_tags_made_from_a_replaced_field_go(plain_filter: PrivacyFilter, make_document: Make) -> None:
+    document = make_document(
+        actionType=f"mail {EMAIL}", tags=["llm", "action:mail_jane_example_com", "purpose:response"]
+    )
+    [step] = _value(plain_filter.trajectory(document))["steps"]
+    assert step["llmCalls"][0]["tags"] == ["llm", "purpose:response"]

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import psutil
 import pytest
+
+from live_service import wait_for
+from openai_peer import OpenAIPeer
 
 
 @pytest.mark.slow
@@ -44,6 +48,34 @@ def test_demo_runs_the_loop_and_reports_what_happened(tmp_path: Path) -> None:
     assert "posteo.example" not in written
     assert "4111 1111" not in written
     assert not _processes_mentioning(str(state))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_stopped_demo_leaves_no_process(
+    number: signal.Signals, tmp_path: Path, openai_peer: OpenAIPeer
+) -> None:
+    openai_peer.answer = lambda _: '{"action":"RESPOND"}'
+    environment = {
+        **{name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}},
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "WHETSTONE_LM_PROVIDER": "openai",
+        "WHETSTONE_LM_MODEL": "peer",
+        "WHETSTONE_LM_BASE_URL": openai_peer.base_url,
+    }
+    state = tmp_path / "state"
+    command = [sys.executable, "-m", "whetstone", "demo", "--state-dir", str(state)]
+    with subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout
+        for line in demo.stdout:
+            if "3 ·" in line:
+                break
+        openai_peer.latency = 1  # the job shall not end before it is stopped
+        wait_for(lambda: _processes_mentioning(str(state / "training" / "jobs")), seconds=20, what="the job")
+        demo.send_signal(number)
+        rest = demo.stdout.read()
+        assert demo.wait(30) == 128 + number, rest
+    assert not _processes_mentioning(str(state))
+    assert ("Stopped" in rest) == (number is signal.SIGINT)
 
 
 def _processes_mentioning(text: str) -> list[str]:

@@ -7,6 +7,7 @@ import io
 import zipfile
 from typing import Any
 
+import anyio
 import orjson
 import pytest
 
@@ -160,3 +161,18 @@ async def test_large_zip_comes_in_pieces(store: TrajectoryStore) -> None:
     pieces = [chunk async for chunk in export(store, "zip", EVERYTHING, True).chunks]
     assert len(pieces) > 3
     assert len(zipfile.ZipFile(io.BytesIO(b"".join(pieces))).namelist()) == 601
+
+
+async def test_a_client_may_leave_at_any_moment_of_a_zip(store: TrajectoryStore) -> None:
+    steps = [{"llmCalls": [{"response": "x" * 20_000, "userPrompt": "y" * 20_000} for _ in range(5)]}]
+    await store.add([TrajectoryInput.model_validate({"id": f"t-{i}", "steps": steps}) for i in range(40)])
+
+    async def download() -> None:
+        async for _ in export(store, "zip", TrajectoryFilter(), True).chunks:
+            pass
+
+    for number in range(12):
+        async with anyio.create_task_group() as group:
+            group.start_soon(download)
+            await anyio.sleep(0.004 * number)
+            group.cancel_scope.cancel()

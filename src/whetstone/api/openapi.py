@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from whetstone.api.edge.auth import OPEN_PATHS
-from whetstone.api.models.base import WireModel
+from whetstone.api.models.base import WireModel, errors
 
 _SECURITY_SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer"},
@@ -18,6 +18,8 @@ _SECURITY_SCHEMES = {
     "serverToken": {"type": "apiKey", "in": "header", "name": "X-Server-Token"},
 }
 _VALIDATION_SCHEMAS = ("HTTPValidationError", "ValidationError")
+_UNDESCRIBED = "Successful Response"  # what FastAPI writes when a route says nothing
+_FIRST_FAILURE = 400
 
 
 def operation_id(route: APIRoute) -> str:
@@ -48,6 +50,7 @@ def _document(app: FastAPI, token_required: bool) -> dict[str, Any]:
     for path, methods in document["paths"].items():
         for operation in methods.values():
             operation["responses"].pop("422", None)
+            _describe_answers(operation["responses"], document["components"]["schemas"])
             if path in OPEN_PATHS:
                 operation["security"] = []
     components = document.setdefault("components", {})
@@ -58,6 +61,19 @@ def _document(app: FastAPI, token_required: bool) -> dict[str, Any]:
     # One of them suffices; none is needed on this machine while no token is set.
     document["security"] = [{name: []} for name in _SECURITY_SCHEMES] + ([] if token_required else [{}])
     return document
+
+
+def _describe_answers(responses: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Let an answer that nobody described be described by its schema."""
+    for status, response in responses.items():
+        if response["description"] != _UNDESCRIBED:
+            continue
+        if int(status) >= _FIRST_FAILURE:
+            response["description"] = errors(int(status))[int(status)]["description"]
+            continue
+        for media in response.get("content", {}).values():
+            name = media["schema"].get("$ref", "").rpartition("/")[2]
+            response["description"] = schemas.get(name, {}).get("description", "The answer.")
 
 
 def _restore_examples(schemas: dict[str, Any], base: type[WireModel] = WireModel) -> None:

@@ -17,10 +17,11 @@ from whetstone.api.streams import until_closing
 from whetstone.jobs.event import parse_event_id
 
 REPLAY = 120
+# Largest frame that a client may send (contract §2.1).
+MAX_FRAME_BYTES = 65_536
 _STATUS_SECONDS = 5
 _AUTH_SECONDS = 10
 _SEND_SECONDS = 30
-_MAX_FRAME_BYTES = 65_536
 _MAX_WAITING_PER_PEER = 16
 _DEDUPLICATE_SECONDS = 30
 _MAX_REMEMBERED_IDS = 1024
@@ -116,7 +117,7 @@ class EventSocket:
             return False
         content = message.get("text")
         raw = content.encode("utf-8", "replace") if content is not None else message.get("bytes") or b""
-        if len(raw) > _MAX_FRAME_BYTES:
+        if len(raw) > MAX_FRAME_BYTES:
             await self._close(_TOO_BIG, "Frames are limited to 64 KiB")
             return False
         frame = _parse(raw)

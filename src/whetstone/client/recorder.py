@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
-import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+from whetstone.clock import now_ms
+from whetstone.ids import new_id
 
 
 class TrajectoryRecorder:
@@ -23,12 +20,12 @@ class TrajectoryRecorder:
         self, send: Callable[[Mapping[str, Any]], Any], *, agent_id: str, source: str, **fields: Any
     ) -> None:
         self._send = send
-        self.id: str = fields.pop("id", None) or f"trajectory-{_now_ms()}-{secrets.token_hex(4)}"
+        self.id: str = fields.pop("id", None) or new_id("trajectory")
         self._trajectory: dict[str, Any] = {
             "id": self.id,
             "agentId": agent_id,
             "source": source,
-            "startTime": _now_ms(),
+            "startTime": now_ms(),
             **fields,
         }
         self._step: dict[str, Any] = {
@@ -41,13 +38,13 @@ class TrajectoryRecorder:
     def llm_call(self, **call: Any) -> str:
         """Note an LLM call (keys of the wire contract: `model`, `systemPrompt`, `response`…); returns its id."""
         call_id: str = call.setdefault("callId", f"{self.id}-call-{len(self._step['llmCalls'])}")
-        self._step["llmCalls"].append({"timestamp": _now_ms(), **call})
+        self._step["llmCalls"].append({"timestamp": now_ms(), **call})
         return call_id
 
     def provider_access(self, name: str, *, purpose: str, data: Mapping[str, Any], **access: Any) -> None:
         """Note that the agent looked something up."""
         self._step["providerAccesses"].append(
-            {"providerName": name, "purpose": purpose, "data": data, "timestamp": _now_ms(), **access}
+            {"providerName": name, "purpose": purpose, "data": data, "timestamp": now_ms(), **access}
         )
 
     def reward(self, value: float) -> None:
@@ -61,4 +58,4 @@ class TrajectoryRecorder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         status = "completed" if error is None else "error"
-        self._send({**self._trajectory, "endTime": _now_ms(), "status": status, "steps": [self._step]})
+        self._send({**self._trajectory, "endTime": now_ms(), "status": status, "steps": [self._step]})

@@ -22,6 +22,7 @@ from whetstone.datasets.rows import request_text
 from whetstone.datasets.split import Group, assign, split_report
 from whetstone.datasets.spool import Spool
 from whetstone.datasets.writer import RowFiles, TrajectoryFiles
+from whetstone.errors import UnavailableError
 from whetstone.privacy.filter import PrivacyFilter
 from whetstone.privacy.filtered import Dropped
 
@@ -42,9 +43,13 @@ class Built:
 
 
 class DatasetBuilder:
-    """One build into `folder`, which must be empty. Use as a context manager: it removes its spool."""
+    """One build into `folder`, which must be empty. Use as a context manager: it removes its spool.
+
+    `abandon` may be called from another thread: `add` and `finish` then soon raise UnavailableError.
+    """
 
     def __init__(self, folder: Path, options: BuildOptions, privacy: PrivacyFilter) -> None:
+        self._abandoned = False
         self._folder = folder
         self._options = options
         self._privacy = privacy
@@ -73,11 +78,16 @@ class DatasetBuilder:
         """Whether the limit of trajectories is reached."""
         return len(self._paths) >= self._options.limit
 
+    def abandon(self) -> None:
+        """Say that nobody wants the dataset any more."""
+        self._abandoned = True
+
     def add(self, documents: Iterable[dict[str, Any]]) -> None:
         """Take in trajectory documents, until the limit is reached."""
         for document in documents:
             if self.full:
                 return
+            self._go_on()
             self._scanned += 1
             reason = self._take(document)
             if reason is not None:
@@ -91,12 +101,17 @@ class DatasetBuilder:
         sides = assign(groups, self._options.seed)
         with RowFiles(self._folder) as files:
             for candidate in kept:
+                self._go_on()
                 row = self._spool.read(candidate.place)
                 group = group_of[candidate.trajectory]
                 row["metadata"] |= {"split": sides[group], "group": group}
                 files.write(row, candidate.trajectory, candidate.call)
         included = self._drop_trajectories_without_rows(kept)
         return self._built(files, included, split_report(groups, sides, self._options.seed))
+
+    def _go_on(self) -> None:
+        if self._abandoned:
+            raise UnavailableError("the build was abandoned")
 
     def _take(self, document: dict[str, Any]) -> str | None:
         reason = quality.trajectory_exclusion(document, self._options.min_llm_calls)
@@ -127,6 +142,7 @@ class DatasetBuilder:
             self._candidates,
             len(self._paths),
             lambda candidate: request_text(self._spool.read(candidate.place)),
+            self._go_on,
         )
         members: defaultdict[int, list[Candidate]] = defaultdict(list)
         for candidate in kept:

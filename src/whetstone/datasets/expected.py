@@ -46,10 +46,15 @@ class Expected:
 
     @property
     def content(self) -> str:
-        """The answer as one text; tool calls without text become the JSON `{"toolCalls": […]}`."""
-        if self.text or not self.tool_calls:
-            return self.text
-        return orjson.dumps({"toolCalls": list(self.tool_calls)}).decode()
+        """The answer as one text (see `answer_text`)."""
+        return answer_text(self.text, self.tool_calls)
+
+
+def answer_text(text: str, tool_calls: Sequence[Any]) -> str:
+    """An answer as a model would write it: its text; tool calls without text as the JSON `{"toolCalls": […]}`."""
+    if text or not tool_calls:
+        return text
+    return orjson.dumps({"toolCalls": list(tool_calls)}).decode()
 
 
 def expected_answer(

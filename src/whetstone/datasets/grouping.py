@@ -20,18 +20,23 @@ _SETS_IN_MEMORY = 64
 
 
 def joined_trajectories(
-    candidates: Sequence[Candidate], trajectories: int, text: Callable[[Candidate], str]
+    candidates: Sequence[Candidate],
+    trajectories: int,
+    text: Callable[[Candidate], str],
+    checkpoint: Callable[[], None],
 ) -> UnionFind:
     """Trajectories 0 to `trajectories` - 1, united where they have equal or near-duplicate requests.
 
     `text` reads a candidate's request. What most requests of a task have in common is not compared. The result
-    depends on the contents alone, not on the order of the candidates.
+    depends on the contents alone, not on the order of the candidates. `checkpoint` is called often; what it raises
+    ends the work.
     """
     groups = UnionFind(trajectories)
     distinct = _distinct_requests(candidates, groups)
     templates = _templates(distinct, text)
 
     def own_shingles(candidate: Candidate) -> set[int]:
+        checkpoint()
         return shingles(text(candidate)) - templates[candidate.task]
 
     @lru_cache(_SETS_IN_MEMORY)
@@ -40,7 +45,7 @@ def joined_trajectories(
 
     prints = [Fingerprint.of(own_shingles(candidate)) for candidate in distinct]
     owners = [candidate.trajectory for candidate in distinct]
-    join_near_duplicates(prints, owners, shingles_of, groups)
+    join_near_duplicates(prints, owners, shingles_of, groups, checkpoint)
     return groups
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from hashlib import sha256
+from typing import Any
 from zlib import crc32
 
 THRESHOLD = 0.8
@@ -86,7 +87,7 @@ def template_shingles(texts: Iterable[str]) -> set[int]:
     return {shingle for shingle, count in counts.items() if count > _TEMPLATE_SHARE * total}
 
 
-def jaccard(left: Set[int], right: Set[int]) -> float:
+def jaccard(left: Set[Any], right: Set[Any]) -> float:
     """Size of the intersection by size of the union; two empty sets are equal."""
     if not left and not right:
         return 1.0
@@ -121,10 +122,12 @@ def join_near_duplicates(
     owners: Sequence[int],
     shingles_of: Callable[[int], Set[int]],
     groups: UnionFind,
+    checkpoint: Callable[[], None] = lambda: None,
 ) -> None:
     """Unite in `groups` the owners of every two near-duplicates; the result does not depend on their order.
 
     `prints[i]` belongs to `owners[i]`; `shingles_of(i)` gives its shingles where the fingerprint does not hold them.
+    `checkpoint` is called often; what it raises ends the work.
     """
 
     @lru_cache(_SETS_IN_MEMORY)
@@ -140,6 +143,7 @@ def join_near_duplicates(
             if item.size:
                 buckets[item.bands[band]].append(index)
         for bucket in buckets.values():
+            checkpoint()
             _join_bucket(bucket, owners, partial(_similar, prints, set_of, band), groups)
 
 

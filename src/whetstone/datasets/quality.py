@@ -12,33 +12,20 @@ from typing import Any
 from whetstone.datasets.expected import Expected, scenario_status
 from whetstone.datasets.tasks import Task
 
-NOT_COMPLETED = "not_completed"
-FAILED_SCENARIO = "failed_scenario"
-TOO_FEW_CALLS = "too_few_llm_calls"
-PRIVATE = "private"
-NO_ROWS = "no_rows"
+# Of a whole trajectory
+NOT_COMPLETED = "not_completed"  # it is active, failed or timed out
+FAILED_SCENARIO = "failed_scenario"  # its scenario failed or was skipped
+TOO_FEW_CALLS = "too_few_llm_calls"  # fewer than asked for
+PRIVATE = "private"  # the privacy filter withholds it
+NO_ROWS = "no_rows"  # none of its rows was kept
 
-NO_TASK = "no_task"
-EMPTY_REQUEST = "empty_request"
-EMPTY_ANSWER = "empty_answer"
-NOT_ACCEPTED = "not_accepted"
-LOW_REWARD = "low_reward"
-DUPLICATE = "duplicate"
-
-REASONS = {
-    NOT_COMPLETED: "the trajectory is active, failed or timed out",
-    FAILED_SCENARIO: "its scenario failed or was skipped",
-    TOO_FEW_CALLS: "it has fewer LLM calls than asked for",
-    PRIVATE: "the privacy filter withholds the whole trajectory",
-    NO_ROWS: "none of its rows was kept",
-    NO_TASK: "the call belongs to no task: it is unnamed and has no answer",
-    EMPTY_REQUEST: "the call has no prompt",
-    EMPTY_ANSWER: "the call has neither an answer nor a correction",
-    NOT_ACCEPTED: "the answer is not one that the task can learn from",
-    LOW_REWARD: "a reward says that the answer is wrong, and there is no correction",
-    DUPLICATE: "the same request with the same answer is in the dataset already",
-}
-"""What each reason means, in words."""
+# Of a row
+NO_TASK = "no_task"  # the call belongs to no task: it is unnamed and has no answer
+EMPTY_REQUEST = "empty_request"  # the call has no prompt
+EMPTY_ANSWER = "empty_answer"  # the call has neither an answer nor a correction
+NOT_ACCEPTED = "not_accepted"  # the answer is not one that the task can learn from
+LOW_REWARD = "low_reward"  # a reward says that the answer is wrong, and there is no correction
+DUPLICATE = "duplicate"  # the same request with the same answer is in the dataset already
 
 
 def trajectory_exclusion(document: Mapping[str, Any], min_llm_calls: int) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from whetstone.errors import InvalidInputError
+from whetstone.lm.types import content_text
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _ROLE_SYNONYMS = {"model": "assistant"}
@@ -55,11 +56,11 @@ def _checked(row: dict[str, Any]) -> dict[str, Any]:
     request, response = row.get("request"), row.get("response")
     if not isinstance(request, dict) or not isinstance(response, dict):
         raise InvalidInputError("request and response must be objects")
-    if not request.get("messages") and not _text(request.get("prompt")):
+    if not request.get("messages") and not content_text(request.get("prompt")):
         raise InvalidInputError("request needs a prompt, or messages")
     if "messages" in request:
         _check_messages(request["messages"])
-    if not _text(response.get("text")) and not response.get("toolCalls"):
+    if not content_text(response.get("text")) and not response.get("toolCalls"):
         raise InvalidInputError("response needs the expected text, or toolCalls")
     if not isinstance(row.get("metadata", {}), dict):
         raise InvalidInputError("metadata must be an object")
@@ -77,7 +78,7 @@ def _from_chat(row: dict[str, Any], number: int) -> dict[str, Any]:
     if len(messages) == 1:
         raise InvalidInputError("messages must hold a question before the answer")
     answer = messages.pop()
-    response: dict[str, Any] = {"text": _text(answer.get("content"))}
+    response: dict[str, Any] = {"text": content_text(answer.get("content"))}
     if answer.get("tool_calls"):
         response["toolCalls"] = answer["tool_calls"]
     native = {
@@ -99,11 +100,3 @@ def _check_messages(messages: Any) -> None:
         role = item.get("role") if isinstance(item, Mapping) else None
         if not isinstance(role, str) or not role:
             raise InvalidInputError(f"messages[{index}] needs a role, such as system, user or assistant")
-
-
-def _text(value: Any) -> str:
-    """Text of a prompt or of a message's content, which may be a list of parts; empty for anything else."""
-    if isinstance(value, list):
-        parts = (part.get("text") for part in value if isinstance(part, Mapping))
-        return "\n".join(part for part in parts if isinstance(part, str))
-    return value if isinstance(value, str) else ""

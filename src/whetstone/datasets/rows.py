@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from whetstone.datasets.expected import Expected, expected_answer
+from whetstone.datasets.expected import Expected, answer_text, expected_answer
 from whetstone.datasets.tasks import get_task
+from whetstone.lm.types import content_text
 
 Document = Mapping[str, Any]
 Row = dict[str, Any]
@@ -25,13 +26,15 @@ _CACHE_COUNTERS = ("cacheReadInputTokens", "cacheCreationInputTokens")
 
 @dataclass(frozen=True, slots=True)
 class LlmCall:
-    """One LLM call of a trajectory document, with its place in it."""
+    """One LLM call of a trajectory document, with its place in it and the figures of the whole document."""
 
     document: Document
     step: Document
     step_index: int
     body: Document
     index: int
+    totals: Mapping[str, int]
+    cache: Mapping[str, int]
 
     def expected(self) -> Expected:
         """The answer that a row of this call teaches."""
@@ -40,9 +43,11 @@ class LlmCall:
 
 def llm_calls(document: Document) -> Iterator[LlmCall]:
     """The LLM calls of a trajectory document in order."""
+    # Once for all calls: a row of each repeats them, and a long trajectory has thousands.
+    totals, cache = trajectory_totals(document), cache_stats(document)
     for step_index, step in enumerate(document.get("steps") or ()):
         for index, body in enumerate(step.get("llmCalls") or ()):
-            yield LlmCall(document, step, step_index, body, index)
+            yield LlmCall(document, step, step_index, body, index, totals, cache)
 
 
 def native_row(call: LlmCall, task: str, source_dataset: str | None = None) -> Row:
@@ -68,8 +73,8 @@ def native_row(call: LlmCall, task: str, source_dataset: str | None = None) -> R
         "request": _request(body),
         "response": _response(body, expected),
         "metadata": _metadata(call, task, source_dataset or f"eliza_native/{task}", expected),
-        "trajectoryTotals": trajectory_totals(document),
-        "cacheStats": cache_stats(document),
+        "trajectoryTotals": call.totals,
+        "cacheStats": call.cache,
     }
 
 
@@ -80,7 +85,7 @@ def request_text(row: Row) -> str:
     if messages is None:
         text = str(request.get("prompt") or "")
     else:
-        parts = (_content_text(item) for item in messages if item.get("role") != "system")
+        parts = (_message_text(item) for item in messages if item.get("role") != "system")
         text = "\n".join(part for part in parts if part)
     return text if text.strip() else system_text(row)
 
@@ -90,19 +95,19 @@ def system_text(row: Row) -> str:
     request = row["request"]
     messages = request.get("messages") or ()
     if messages and messages[0].get("role") == "system":
-        return _content_text(messages[0])
+        return _message_text(messages[0])
     return str(request.get("system") or "")
 
 
 def chat_row(row: Row) -> Row:
     """The same row in the form of `training-data.jsonl` (contract §6.5): system, user and assistant messages."""
     metadata, request, response = row["metadata"], row["request"], row["response"]
-    expected = Expected(response["text"], response.get("toolCalls") or (), "unverified", None)
     system = system_text(row)
     messages = list(request.get("messages") or [{"role": "user", "content": request.get("prompt", "")}])
     if system and messages[0].get("role") != "system":
         messages.insert(0, {"role": "system", "content": system})
-    messages.append({"role": "assistant", "content": expected.content})
+    answer = answer_text(response["text"], response.get("toolCalls") or ())
+    messages.append({"role": "assistant", "content": answer})
     return {
         "trajectory_id": row["trajectoryId"],
         "agent_id": row["agentId"],
@@ -123,7 +128,7 @@ def chat_row(row: Row) -> Row:
 def trajectory_totals(document: Document) -> dict[str, int]:
     """`trajectoryTotals` of contract §5.5."""
     steps = document.get("steps") or ()
-    calls = [call.body for call in llm_calls(document)]
+    calls = _bodies(document)
     return {
         "stepCount": len(steps),
         "llmCallCount": len(calls),
@@ -134,7 +139,7 @@ def trajectory_totals(document: Document) -> dict[str, int]:
 
 def cache_stats(document: Document) -> dict[str, int]:
     """`cacheStats` of contract §5.5."""
-    calls = [call.body for call in llm_calls(document)]
+    calls = _bodies(document)
     read, written = _CACHE_COUNTERS
     return {
         "totalInputTokens": _sum(calls, "promptTokens"),
@@ -158,6 +163,10 @@ def task_of_row(call: LlmCall, tasks: list[str]) -> str:
     known = tasks or ["response"]
     content = call.expected().content
     return next((name for name in known if get_task(name).accepts(content, call.body)), known[0])
+
+
+def _bodies(document: Document) -> list[Document]:
+    return [body for step in document.get("steps") or () for body in step.get("llmCalls") or ()]
 
 
 def _boundary(body: Document) -> str:
@@ -248,13 +257,11 @@ def _metadata(call: LlmCall, task: str, source_dataset: str, expected: Expected)
     }
 
 
-def _content_text(message: Mapping[str, Any]) -> str:
+def _message_text(message: Mapping[str, Any]) -> str:
     """A message's content, parts joined; of a message that only calls tools, the names and arguments."""
-    content = message.get("content")
-    if isinstance(content, list):
-        content = "\n".join(str(part.get("text") or "") for part in content if isinstance(part, Mapping))
+    content = content_text(message.get("content"))
     if content:
-        return str(content)
+        return content
     calls = message.get("tool_calls") or message.get("toolCalls")
     return str(calls) if calls else ""
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import structlog
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from whetstone.clock import iso, now_ms
 from whetstone.datasets.build import Built, DatasetBuilder
@@ -59,7 +59,8 @@ class DatasetStore:
         self._trajectories = trajectories
         self._root = settings.training_dir / "datasets"
         self._builds: set[asyncio.Task[None]] = set()
-        self.on_built = on_built
+        self._builders: set[DatasetBuilder] = set()
+        self._on_built = on_built
 
     async def start_build(self, options: BuildOptions) -> Record:
         """Start a build and answer with its record: ready (or failed) when it was quick, else `building`."""
@@ -79,6 +80,11 @@ class DatasetStore:
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).mappings().all()
         return [dataset_record(row, self.directory(row["id"])) for row in rows]
+
+    async def count(self) -> int:
+        """The number of datasets, in whatever status."""
+        async with self._database.read() as connection:
+            return (await connection.execute(select(func.count()).select_from(datasets))).scalar_one()
 
     async def get(self, dataset_id: str) -> Record | None:
         """The record of a dataset; None when there is none of that id."""
@@ -116,6 +122,8 @@ class DatasetStore:
         builds = list(self._builds)
         for task in builds:
             task.cancel()
+        for builder in self._builders:  # a thread cannot be cancelled, and we wait for it
+            builder.abandon()
         await asyncio.gather(*builds, return_exceptions=True)
 
     async def _start(self, options: BuildOptions) -> tuple[str, asyncio.Task[None]]:
@@ -155,16 +163,23 @@ class DatasetStore:
         privacy = await asyncio.to_thread(PrivacyFilter.from_settings, self._settings)
         await asyncio.to_thread(folder.mkdir, parents=True)
         with DatasetBuilder(folder, options, privacy) as builder:
-            batch: list[dict[str, Any]] = []
-            async for document in self._trajectories.stream(TrajectoryFilter()):
-                batch.append(document)
-                if len(batch) == _BATCH:
-                    await _in_thread(builder.add, batch)
-                    batch = []
-                    if builder.full:
-                        break
-            await _in_thread(builder.add, batch)
-            return await _in_thread(builder.finish)
+            self._builders.add(builder)
+            try:
+                return await self._fill(builder)
+            finally:
+                self._builders.discard(builder)
+
+    async def _fill(self, builder: DatasetBuilder) -> Built:
+        batch: list[dict[str, Any]] = []
+        async for document in self._trajectories.stream(TrajectoryFilter()):
+            batch.append(document)
+            if len(batch) == _BATCH:
+                await _in_thread(builder.add, batch)
+                batch = []
+                if builder.full:
+                    break
+        await _in_thread(builder.add, batch)
+        return await _in_thread(builder.finish)
 
     async def _publish(self, dataset_id: str, folder: Path, built: Built) -> None:
         """Give the dataset its files' final place, then make it ready."""
@@ -192,10 +207,10 @@ class DatasetStore:
             )
 
     async def _announce(self, dataset_id: str) -> None:
-        if self.on_built is None:
+        if self._on_built is None:
             return
         try:
-            await self.on_built(await self._existing(dataset_id))
+            await self._on_built(await self._existing(dataset_id))
         except Exception:
             # The dataset is ready all the same.
             _log.exception("dataset_built could not be announced", dataset_id=dataset_id)
@@ -233,5 +248,5 @@ async def _in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
-        await asyncio.wait({work})
+        await asyncio.gather(work, return_exceptions=True)
         raise

@@ -25,6 +25,7 @@ import structlog
 
 from whetstone.datasets import answers
 from whetstone.errors import InvalidInputError
+from whetstone.trajectories.inference import normalize
 
 Call = Mapping[str, Any]
 """An LLM call of a trajectory document, with the keys of contract §4.3."""
@@ -113,7 +114,7 @@ def tasks_of(call: Call) -> list[str]:
 def named_task(call: Call) -> str | None:
     """The task that the call's own labels name; None when they are silent."""
     for hint in _hints(call):
-        name = _normalise(hint)
+        name = normalize(hint.replace(":", "_"))
         name = _ALIASES.get(name, name)
         if name in TASKS:
             return name
@@ -140,11 +141,6 @@ def _hints(call: Call) -> Iterator[str]:
     tags = call.get("tags")
     values += tags if isinstance(tags, list) else []
     return (value for value in values if isinstance(value, str))
-
-
-def _normalise(hint: str) -> str:
-    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", hint.strip())
-    return re.sub(r"[^a-z0-9]+", "_", snake.lower()).strip("_")
 
 
 def _tool_calls(call: Call) -> Any:

@@ -12,8 +12,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal, cast
 
+import anyio
 import orjson
-from sqlalchemy import Table, event, make_url
+from sqlalchemy import Table, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -49,7 +50,7 @@ class Database:
     def _create_engine(self) -> AsyncEngine:
         options: dict[str, Any] = {
             "json_serializer": _to_json,
-            "json_deserializer": orjson.loads,
+            "json_deserializer": _from_json,
             "hide_parameters": True,  # the text of an error must not repeat prompts
         }
         if self.dialect == "postgresql":
@@ -84,16 +85,23 @@ class Database:
         """Close all connections."""
         await self._engine.dispose()
 
+    async def ping(self) -> None:
+        """Return when the database has answered a query; raises what the driver raises when it does not."""
+        async with self.read() as connection:
+            await connection.execute(text("SELECT 1"))
+
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A consistent snapshot that refuses writes."""
-        async with self._engine.connect() as connection:
-            if self.dialect == "postgresql":
-                connection = await connection.execution_options(
-                    postgresql_readonly=True, isolation_level="REPEATABLE READ"
-                )
-            async with connection.begin():
-                yield connection
+        """A consistent snapshot that refuses writes. Reading ends before a cancel scope around it does."""
+        # The task of a client that leaves is cancelled at each await: a query broken off so costs its connection.
+        with anyio.CancelScope(shield=True):
+            async with self._engine.connect() as connection:
+                if self.dialect == "postgresql":
+                    connection = await connection.execution_options(
+                        postgresql_readonly=True, isolation_level="REPEATABLE READ"
+                    )
+                async with connection.begin():
+                    yield connection
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -114,3 +122,8 @@ class Database:
 
 def _to_json(value: Any) -> str:
     return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _from_json(value: Any) -> Any:
+    # SQLite gives a JSON column numeric affinity: the text of a lone number comes back as that number.
+    return value if isinstance(value, int | float) else orjson.loads(value)

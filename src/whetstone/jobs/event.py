@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from whetstone.clock import now_ms
-from whetstone.jobs.storable import storable, storable_text
+from whetstone.storable import clean_json, clean_text
 
 JOB_STARTED = "job_started"
 JOB_PROGRESS = "job_progress"
@@ -16,8 +16,6 @@ JOB_COMPLETED = "job_completed"
 JOB_FAILED = "job_failed"
 JOB_CANCELLED = "job_cancelled"
 DATASET_BUILT = "dataset_built"
-MODEL_IMPORTED = "model_imported"
-MODEL_ACTIVATED = "model_activated"
 
 MAX_MESSAGE = 4000  # characters
 
@@ -54,7 +52,7 @@ def draft(
     ids = {"jobId": job_id, "modelId": model_id, "datasetId": dataset_id}
     optional = {**ids, "progress": progress, "phase": phase}
     payload = {
-        **storable(extra),
+        **clean_json(extra),
         "kind": kind,
         "ts": ts,
         "message": _sentence(message),
@@ -66,7 +64,7 @@ def draft(
 def reported(line: Mapping[str, Any], job_id: str, progress: float | None) -> EventDraft:
     """The event that a job's worker wrote as `line`, which has kind, ts and message; `progress` corrects its own."""
     corrected = {} if progress is None else {"progress": progress}
-    payload = {**storable(line), "message": _sentence(line["message"]), "jobId": job_id, **corrected}
+    payload = {**clean_json(line), "message": _sentence(line["message"]), "jobId": job_id, **corrected}
     return EventDraft(line["kind"], line["ts"], job_id, payload)
 
 
@@ -103,7 +101,7 @@ class Event:
 
 
 def _sentence(message: str) -> str:
-    text = storable_text(message)
+    text = clean_text(message)
     return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
 
 

@@ -22,7 +22,7 @@ from sqlalchemy import Select, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from whetstone.db import Database
-from whetstone.jobs.event import Event, EventDraft, draft
+from whetstone.jobs.event import Event, EventDraft
 from whetstone.jobs.tables import events
 
 RING_CAPACITY = 1500
@@ -41,29 +41,8 @@ class EventLog:
         self._stale = True
         self._bell = asyncio.Event()
 
-    async def publish(
-        self,
-        kind: str,
-        message: str,
-        *,
-        job_id: str | None = None,
-        model_id: str | None = None,
-        dataset_id: str | None = None,
-        progress: float | None = None,
-        phase: str | None = None,
-        **extra: Any,
-    ) -> Event:
-        """Store one event and wake the subscribers. Keys as in contract §2.3."""
-        item = draft(
-            kind,
-            message,
-            job_id=job_id,
-            model_id=model_id,
-            dataset_id=dataset_id,
-            progress=progress,
-            phase=phase,
-            **extra,
-        )
+    async def publish(self, item: EventDraft) -> Event:
+        """Store one event and wake the subscribers."""
         async with self.transaction() as connection:
             [event] = await self.append([item], connection)
         return event

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from whetstone.datasets.tasks import task_names
 from whetstone.errors import InvalidInputError
-from whetstone.optimize.spec import AVAILABLE_OPTIMIZERS, NativeSpec
+from whetstone.optimize.metrics import get_metric
+from whetstone.optimize.spec import NativeSpec, check_optimizer
 
 _NOT_FOR_CLIENTS = frozenset({"job_id", "job_dir", "dataset_id", "dataset_dir", "budget"})
 _BUDGET_KEYS = ("maxCalls", "maxTokens", "maxSeconds")  # flat in a request, an object in the specification
@@ -25,11 +26,10 @@ def native_options(body: Mapping[str, Any]) -> dict[str, Any]:
     given = {key: value for key, value in body.items() if key in known and not _is_blank(value)}
     native_spec(given, "", Path(), "", Path())
     optimizer, task = given.get("optimizer"), given.get("task")
-    if optimizer is not None and optimizer not in AVAILABLE_OPTIMIZERS:
-        raise InvalidInputError(
-            f"Optimizer '{optimizer}' is not available in this version. "
-            f"Available optimizers: {', '.join(AVAILABLE_OPTIMIZERS)}"
-        )
+    if optimizer is not None:
+        check_optimizer(optimizer)
+    if (metric := given.get("metric")) is not None:
+        get_metric(metric)
     if task is not None and task not in task_names():
         raise InvalidInputError(f"Task '{task}' is not known. Known tasks: {', '.join(task_names())}")
     return given

@@ -16,7 +16,7 @@ from whetstone.jobs.events import EventLog
 from whetstone.jobs.jobfile import JobFolder
 from whetstone.jobs.launchers.base import Exit
 from whetstone.jobs.states import JobStatus
-from whetstone.jobs.storable import storable
+from whetstone.storable import clean_json
 
 _KIND = {
     JobStatus.COMPLETED: JOB_COMPLETED,
@@ -87,7 +87,7 @@ async def reported_outcome(line: Mapping[str, Any], folder: JobFolder) -> Outcom
 
 
 def _read_result(path: Path) -> dict[str, Any]:
-    content = storable(orjson.loads(path.read_bytes()))
+    content = clean_json(orjson.loads(path.read_bytes()))
     return content if isinstance(content, dict) else {"value": content}
 
 

@@ -28,10 +28,10 @@ from whetstone.jobs.launchers.local import LocalLauncher
 from whetstone.jobs.options import JobOptions
 from whetstone.jobs.records import job_record
 from whetstone.jobs.states import FINISHED, JobStatus
-from whetstone.jobs.storable import storable
 from whetstone.jobs.store import JobReader, Row
 from whetstone.jobs.supervisor import Supervisor, Workshop
 from whetstone.settings import Settings
+from whetstone.storable import clean_json
 
 # Records of a list beyond this many carry no log lines; a single record always does.
 JOBS_WITH_LOGS = 50
@@ -96,7 +96,7 @@ class JobService:
         backend that this version lacks. Without a dataset, one is built as the job's first phase.
         """
         backend = find_backend(options.backend, self._workshop.backends)
-        chosen = storable(options.to_dict() | backend.options(options.more))
+        chosen = clean_json(options.to_dict() | backend.options(options.more))
         if options.dataset_id is not None:
             await self._check_dataset(options.dataset_id)
         job_id = ids.new_id("job")

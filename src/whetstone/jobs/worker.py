@@ -28,8 +28,8 @@ from whetstone.jobs.event import JOB_CANCELLED, JOB_COMPLETED, JOB_FAILED, JOB_L
 from whetstone.jobs.jobfile import JobFile, JobFolder
 from whetstone.jobs.launchers.processes import ProcessIdentity
 from whetstone.jobs.reporter import PROGRESS_INTERVAL_SECONDS, EventFile, EventReporter
-from whetstone.jobs.storable import storable
 from whetstone.optimize.reporter import Reporter
+from whetstone.storable import clean_json
 
 # Runs the job to its end and returns its result (a JSON object; its "message" is the closing sentence).
 # Cancellation reaches it as `asyncio.CancelledError`; a `WhetstoneError` fails the job with its message.
@@ -91,7 +91,7 @@ async def _run_backend(order: JobFile, folder: JobFolder, reporter: EventReporte
         reporter.event(JOB_STARTED, f"Job started on dataset {order.dataset_id}", datasetId=order.dataset_id)
     else:
         reporter.event(JOB_LOG, f"Attempt {order.attempt} of {order.max_attempts} started")
-    result = storable(await _load(order.entry)(order, reporter))
+    result = clean_json(await _load(order.entry)(order, reporter))
     files.write_json(folder.result, result)
     message = result.get("message")
     reporter.event(JOB_COMPLETED, message if isinstance(message, str) else "Job completed")

@@ -72,13 +72,8 @@ class LMClient:
         Raises:
             InvalidInputError: provider `openai` without a model name or with an unusable base URL.
         """
-        endpoint: Endpoint
-        if settings.lm_provider == "local":
-            endpoint = LocalModel(settings)
-        else:
-            endpoint = _remote(settings)
         return cls(
-            endpoint,
+            LocalModel(settings) if settings.lm_provider == "local" else _remote(settings),
             concurrency=settings.lm_width,
             timeout=settings.lm_timeout_seconds,
             retry=retry or RetryPolicy(max_retries=settings.lm_max_retries),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from whetstone.datasets.near_duplicates import jaccard
 from whetstone.optimize.examples import Example
 from whetstone.optimize.randomness import derived, stable_order
 
@@ -93,7 +94,7 @@ def _diverse(ranked: Sequence[Example]) -> Iterator[Example]:
         left.discard(current)
         yield pool[current]
         for index in left:
-            nearest[index] = max(nearest[index], _jaccard(grams[index], grams[current]))
+            nearest[index] = max(nearest[index], jaccard(grams[index], grams[current]))
         if left:
             current = min(left, key=lambda index: (nearest[index], index))
 
@@ -108,7 +109,3 @@ def trigrams(text: str) -> frozenset[str]:
     """Character trigrams of the text, case folded: a token set that works in scripts without spaces too."""
     folded = f"  {' '.join(text.casefold().split())} "
     return frozenset(folded[start : start + 3] for start in range(len(folded) - 2))
-
-
-def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
-    return len(one & other) / len(one | other) if one or other else 1.0

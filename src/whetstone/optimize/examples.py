@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, cast
 
-import orjson
-
+from whetstone.datasets.expected import answer_text
 from whetstone.datasets.near_duplicates import normalise
+from whetstone.datasets.split import SIDES, Side
 from whetstone.errors import InvalidInputError
-from whetstone.lm.types import Message
+from whetstone.lm.types import Message, content_text
 from whetstone.optimize.metrics import Answer
 
 MAX_OUTPUT_TOKENS = 512
 """Longest answer that is asked for while scoring (contract §14.2)."""
-
-Split = Literal["train", "validation", "test"]
-SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +34,7 @@ class Example:
     gold: str
     reward: float | None = None
     label: str | None = None
-    split: Split | None = None
+    split: Side | None = None
     max_tokens: int = MAX_OUTPUT_TOKENS
     tools: tuple[dict[str, Any], ...] | None = None
     model: str | None = None
@@ -57,9 +54,7 @@ class Example:
     @property
     def expected_text(self) -> str:
         """The right answer as a model would write it; tool calls become JSON."""
-        if self.expected.text or not self.expected.tool_calls:
-            return self.expected.text
-        return orjson.dumps({"toolCalls": list(self.expected.tool_calls)}).decode()
+        return answer_text(self.expected.text, self.expected.tool_calls)
 
     @property
     def quality(self) -> tuple[int, float]:
@@ -99,22 +94,11 @@ def parse_row(row: Mapping[str, Any]) -> Example:
         gold=str(metadata.get("expected_from") or "given"),
         reward=_number(metadata.get("reward")),
         label=str(metadata["label"]) if metadata.get("label") is not None else None,
-        split=cast("Split", split) if split in SPLITS else None,
+        split=cast("Side", split) if split in SIDES else None,
         max_tokens=_max_tokens(request),
         tools=_tools(request.get("tools")),
         model=row.get("model") if isinstance(row.get("model"), str) else None,
     )
-
-
-def content_text(content: Any) -> str:
-    """The text of a message's content, which may be a list of parts."""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, Sequence):
-        return "\n".join(
-            str(part["text"]) for part in content if isinstance(part, Mapping) and part.get("text")
-        )
-    return ""
 
 
 def _conversation(request: Mapping[str, Any]) -> tuple[str, tuple[Message, ...]]:

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from whetstone.datasets.reader import read_rows
-from whetstone.datasets.split import MIN_VERIFIED_ROWS
+from whetstone.datasets.split import MIN_VERIFIED_ROWS, SIDES, Side
 from whetstone.datasets.tasks import get_task, task_names
+from whetstone.datasets.writer import task_file
 from whetstone.errors import InvalidInputError, NotFoundError
-from whetstone.optimize.examples import SPLITS, Example, Split, is_verified, parse_row
+from whetstone.optimize.examples import Example, is_verified, parse_row
 from whetstone.optimize.splitting import split_examples
 
 MIN_JUDGED_ROWS = 8
@@ -35,15 +36,15 @@ class LoadedRows:
     def verified(self) -> int:
         return len(self.train) + len(self.validation) + len(self.test)
 
-    def of(self, split: Split) -> tuple[Example, ...]:
+    def of(self, split: Side) -> tuple[Example, ...]:
         """The rows of one split."""
         return {"train": self.train, "validation": self.validation, "test": self.test}[split]
 
     def report(self) -> dict[str, Any]:
         """Sizes and content hashes of the splits, for the artifact."""
         return {
-            "counts": {split: len(self.of(split)) for split in SPLITS},
-            "hashes": {split: content_hash(self.of(split)) for split in SPLITS},
+            "counts": {split: len(self.of(split)) for split in SIDES},
+            "hashes": {split: content_hash(self.of(split)) for split in SIDES},
         }
 
 
@@ -64,7 +65,9 @@ def load(path: Path, task: str | None, seed: int) -> LoadedRows:
             *notes,
             "The rows came without a split; they were divided by trajectory, near-duplicates together.",
         ]
-    by_split = {split: tuple(e for e in examples if e.split == split) for split in SPLITS}
+    # In an order of their own: what is drawn must not depend on the order in which trajectories arrived.
+    ordered = sorted(examples, key=lambda example: example.id)
+    by_split = {split: tuple(e for e in ordered if e.split == split) for split in SIDES}
     for split in ("validation", "test"):
         if len(by_split[split]) < MIN_JUDGED_ROWS:
             raise InvalidInputError(
@@ -91,7 +94,7 @@ def _from_directory(path: Path, task: str | None) -> tuple[str, int, list[Exampl
     if task is not None:
         get_task(task)
     names = [task] if task is not None else task_names()
-    found = {name: _read(path / f"{name}_trajectories.jsonl", trusting=False) for name in names}
+    found = {name: _read(path / task_file(name)) for name in names}
     best = max(names, key=lambda name: len(found[name][1]))
     rows, examples = found[best]
     if task is None and not examples:
@@ -109,17 +112,18 @@ def _from_file(path: Path, task: str | None) -> tuple[str, int, list[Example], l
     if name is None:
         raise InvalidInputError("The rows name no task (metadata.task_type); say which one to optimize")
     label = get_task(name).label
-    mine = [row for row in rows if _task_of(row) in (name, None)]
+    mine = (row for row in rows if _task_of(row) in (name, None))
+    count, usable = _examples(mine, trusting=trusting)
     examples = [
         example if example.label is not None else replace(example, label=label(example.expected_text))
-        for example in _examples(mine, trusting=trusting)
+        for example in usable
     ]
     notes = []
     if trusting:
         notes.append(
             "No row says whether its answer is verified; all answers of the file are taken as right."
         )
-    return name, len(mine), examples, notes
+    return name, count, examples, notes
 
 
 def _task_of(row: dict[str, Any]) -> str | None:
@@ -128,16 +132,15 @@ def _task_of(row: dict[str, Any]) -> str | None:
     return task if isinstance(task, str) else None
 
 
-def _read(path: Path, *, trusting: bool) -> tuple[int, list[Example]]:
-    if not path.exists():
-        return 0, []
-    rows = list(read_rows(path))
-    return len(rows), _examples(rows, trusting=trusting)
+def _read(path: Path) -> tuple[int, list[Example]]:
+    return _examples(read_rows(path), trusting=False) if path.exists() else (0, [])
 
 
-def _examples(rows: Sequence[dict[str, Any]], *, trusting: bool) -> list[Example]:
+def _examples(rows: Iterable[dict[str, Any]], *, trusting: bool) -> tuple[int, list[Example]]:
+    """How many rows there are, and those that may be used."""
     examples: list[Example] = []
     times: Counter[str] = Counter()
+    number = 0
     for number, row in enumerate(rows, start=1):
         if not (trusting or is_verified(row)):
             continue
@@ -149,7 +152,7 @@ def _examples(rows: Sequence[dict[str, Any]], *, trusting: bool) -> list[Example
         if times[example.id] > 1:
             example = replace(example, id=f"{example.id}#{times[example.id]}")
         examples.append(example)
-    return examples
+    return number, examples
 
 
 _ADVICE = (

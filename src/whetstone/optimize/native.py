@@ -13,7 +13,6 @@ from typing import Any
 
 from whetstone import __version__
 from whetstone.datasets.tasks import get_task
-from whetstone.errors import InvalidInputError
 from whetstone.lm.budget import Budget
 from whetstone.lm.client import LMClient
 from whetstone.optimize import bootstrap_fewshot, outcome, trial
@@ -25,7 +24,7 @@ from whetstone.optimize.metrics import get_metric
 from whetstone.optimize.optimizer import Optimizer, SearchContext, SearchResult
 from whetstone.optimize.reporter import Progress, Reporter
 from whetstone.optimize.setting import DEFAULT_ROOM, Setting, Start, arrange, choose_start
-from whetstone.optimize.spec import AVAILABLE_OPTIMIZERS, KNOWN_OPTIMIZERS, NativeSpec
+from whetstone.optimize.spec import NativeSpec, check_optimizer
 from whetstone.optimize.trial import Verdict
 from whetstone.privacy.filter import PrivacyFilter
 from whetstone.prompts.store import PromptStore
@@ -54,16 +53,6 @@ async def run(spec: NativeSpec, reporter: Reporter, settings: Settings | None = 
             progress.log(f"resuming after {journal.elapsed_seconds():.0f} s of earlier work")
         privacy = await asyncio.to_thread(PrivacyFilter.from_settings, settings)
         return await _Job(spec, settings, rows, journal, progress, privacy).run()
-
-
-def check_optimizer(name: str) -> None:
-    """Raise `InvalidInputError` for an optimizer that this version does not have."""
-    if name in AVAILABLE_OPTIMIZERS:
-        return
-    available = ", ".join(AVAILABLE_OPTIMIZERS)
-    if name in KNOWN_OPTIMIZERS:
-        raise InvalidInputError(f"Optimizer '{name}' is not part of this version, which brings {available}")
-    raise InvalidInputError(f"There is no optimizer '{name}'; this version brings {available}")
 
 
 def _header(spec: NativeSpec, rows: LoadedRows, settings: Settings) -> dict[str, Any]:
@@ -119,7 +108,7 @@ class _Job:
         return Start.from_dict(await self._journal.step("start", "start", choose))
 
     def _ledger(self, setting: Setting) -> Ledger:
-        width = _width(self._settings)
+        width = self._settings.lm_width
         longest = max(example.max_tokens for example in (*setting.validation, *setting.test))
         return Ledger(
             self._spec.budget, gate_calls=2 * len(setting.test), width=width, tokens_in_flight=width * longest
@@ -187,7 +176,7 @@ class _Job:
 
     def _evaluator(self, client: LMClient, ledger: Ledger) -> Evaluator:
         return Evaluator(
-            client, get_metric(self._metric), self._journal, ledger, width=_width(self._settings)
+            client, get_metric(self._metric), self._journal, ledger, width=self._settings.lm_width
         )
 
     def _paid(self) -> dict[str, float]:
@@ -201,10 +190,3 @@ class _Job:
         ]
         tokens = sum(row["prompt_tokens"] + row["completion_tokens"] for row in rows)
         return {"calls": len(rows), "tokens": tokens}
-
-
-def _width(settings: Settings) -> int:
-    """Calls that really run at once, as the LM client has it."""
-    if settings.lm_provider == "local":
-        return min(settings.lm_concurrency, settings.local_lm_parallel)
-    return settings.lm_concurrency

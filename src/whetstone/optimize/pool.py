@@ -12,12 +12,11 @@ from whetstone.privacy.filter import PrivacyFilter
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Examples that may become demonstrations, and how many were left out for which reason."""
+    """Examples that may become demonstrations, and how many repeat a judged row or each other."""
 
     examples: tuple[Example, ...]
     leaks: int
     duplicates: int
-    without_text: int
 
 
 def build_pool(train: Sequence[Example], judged: Sequence[Example], privacy: PrivacyFilter) -> Pool:
@@ -28,18 +27,18 @@ def build_pool(train: Sequence[Example], judged: Sequence[Example], privacy: Pri
     """
     forbidden = {example.normalised for example in judged}
     kept: dict[str, Example] = {}
-    leaks = duplicates = without_text = 0
+    leaks = duplicates = 0
     for example in sorted(train, key=lambda item: item.quality):
         key = example.normalised
         if not key:
-            without_text += 1
-        elif key in forbidden:
+            continue  # there is nothing to show
+        if key in forbidden:
             leaks += 1
         elif key in kept:
             duplicates += 1
         else:
             kept[key] = _filtered(example, privacy)
-    return Pool(tuple(kept.values()), leaks, duplicates, without_text)
+    return Pool(tuple(kept.values()), leaks, duplicates)
 
 
 def _filtered(example: Example, privacy: PrivacyFilter) -> Example:

@@ -35,17 +35,17 @@ class Progress:
         self._fraction = 0.0
         self._told = float("-inf")
 
-    def at(self, phase: str, share: float, message: str, **extra: Any) -> None:
+    def at(self, phase: str, share: float, message: str) -> None:
         """`share` (0..1) of `phase` is done."""
         low, high = PHASES[phase]
         self._fraction = max(self._fraction, low + (high - low) * min(max(share, 0.0), 1.0))
         self._told = time.monotonic()
-        self._reporter.progress(round(self._fraction, 4), phase, message, **extra)
+        self._reporter.progress(round(self._fraction, 4), phase, message)
 
-    def tick(self, phase: str, share: float, message: str, **extra: Any) -> None:
+    def tick(self, phase: str, share: float, message: str) -> None:
         """Like `at`, for news that come many a second: told at most once in `TICK_SECONDS`."""
         if time.monotonic() - self._told >= TICK_SECONDS:
-            self.at(phase, share, message, **extra)
+            self.at(phase, share, message)
 
     def log(self, message: str) -> None:
         """One line for the job's log."""

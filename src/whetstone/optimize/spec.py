@@ -8,11 +8,19 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from whetstone.errors import InvalidInputError
+
 AVAILABLE_OPTIMIZERS: tuple[str, ...] = ("bootstrap-fewshot",)
 """Optimizers that this version can run."""
 
-KNOWN_OPTIMIZERS: tuple[str, ...] = ("instruction-search", "prompt-evolution", "bootstrap-fewshot")
-"""Optimizers of the specification."""
+
+def check_optimizer(name: str) -> None:
+    """Raise `InvalidInputError` for an optimizer that this version does not have."""
+    if name not in AVAILABLE_OPTIMIZERS:
+        raise InvalidInputError(
+            f"Optimizer '{name}' is not available in this version. "
+            f"Available optimizers: {', '.join(AVAILABLE_OPTIMIZERS)}"
+        )
 
 
 class _Model(BaseModel):

@@ -66,13 +66,19 @@ class PrivacyConfig:
             PhoneDetector(),
             *network_detectors(),
             *self.extra_detectors,
+            *self.listed_detectors(),
         ]
+        if self.anonymizer is not None:
+            detectors.append(HandleDetector(self.anonymizer))
+        return detectors
+
+    def listed_detectors(self) -> list[Detector]:
+        """Detectors of the very values that must never appear, not even in an identifier."""
+        detectors: list[Detector] = []
         if secrets := secret_values(self.secrets):
             detectors.append(SecretValueDetector(tuple(secrets)))
         if self.deny_list:
             detectors.append(DenyListDetector(self.deny_list))
-        if self.anonymizer is not None:
-            detectors.append(HandleDetector(self.anonymizer))
         return detectors
 
     def digest(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 from whetstone.privacy import embedded
@@ -15,15 +14,18 @@ from whetstone.privacy.shape import IDENTIFIER, TRAJECTORY, Shape
 FieldCounts = Counter[tuple[str, str]]
 """Replacements by field path and kind."""
 
+# Tags that contract §4.3 makes from a call's own fields, in lower case and without punctuation.
+_TAGGED = {"purpose": "purpose:", "actionType": "action:", "stepType": "step:"}
 _OTHER_FIELD = "(other)"  # a key that the contract does not name may itself be private
 
 
 class DocumentFilter:
     """Filters trajectory documents. Not safe for concurrent use."""
 
-    def __init__(self, content: ContentFilter, credentials: TextScanner) -> None:
+    def __init__(self, content: ContentFilter, forbidden: TextScanner) -> None:
+        """`forbidden` finds what no identifier may hold; `content` filters everything else."""
         self._content = content
-        self._credentials = credentials
+        self._forbidden = forbidden
 
     def filter(self, document: dict[str, Any]) -> tuple[dict[str, Any], FieldCounts]:
         """A filtered copy and what was replaced where.
@@ -50,7 +52,7 @@ class DocumentFilter:
                 result[key] = self._part(value, shape.parts[key], field, counts, depth + 1)
             else:
                 result[key] = self._free(value, field, counts)
-        return result
+        return _without_stale_tags(members, result)
 
     def _unknown_member(
         self, key: Any, value: Any, path: str, counts: FieldCounts, result: dict[str, Any]
@@ -82,9 +84,9 @@ class DocumentFilter:
         return embedded.write(filtered, text) if found else text
 
     def _identifier(self, value: Any, field: str, counts: FieldCounts) -> Any:
-        """An identifier stays, unless it is no identifier at all or a credential."""
+        """An identifier stays, unless it is no identifier at all, a credential, or holds a listed value."""
         if isinstance(value, str):
-            if IDENTIFIER.match(value) and not self._credentials.spans(value):
+            if IDENTIFIER.match(value) and not self._forbidden.spans(value):
                 return value
         elif isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
             return [self._identifier(item, field, counts) for item in value]
@@ -97,6 +99,14 @@ class DocumentFilter:
         return filtered
 
 
-def _book(counts: FieldCounts, field: str, found: Counts | Sequence[str]) -> None:
-    for kind, number in Counter(found).items():
+def _without_stale_tags(members: dict[str, Any], filtered: dict[str, Any]) -> dict[str, Any]:
+    """Drop the tags that were made from a field whose value had to be replaced: they spell it differently."""
+    stale = tuple(prefix for key, prefix in _TAGGED.items() if members.get(key) != filtered.get(key))
+    if stale and isinstance(tags := filtered.get("tags"), list):
+        filtered["tags"] = [tag for tag in tags if not str(tag).startswith(stale)]
+    return filtered
+
+
+def _book(counts: FieldCounts, field: str, found: Counts) -> None:
+    for kind, number in found.items():
         counts[field, kind] += number

@@ -34,7 +34,8 @@ class PrivacyFilter:
         self._anonymizer = config.anonymizer
         self._private_entities = PrivateEntities(config.private_entities)
         self._content = ContentFilter(TextScanner(config.detectors(), config.allow_list))
-        self._document = DocumentFilter(self._content, TextScanner(credential_detectors()))
+        forbidden = TextScanner([*credential_detectors(), *config.listed_detectors()])
+        self._document = DocumentFilter(self._content, forbidden)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> PrivacyFilter:
@@ -74,6 +75,6 @@ class PrivacyFilter:
     def _drop(self, document: dict[str, Any], reason: str) -> Dropped:
         identifier = str(document.get("trajectoryId") or document.get("id") or "")
         dropped = Dropped(self._content.text(identifier).text, reason)
-        self.report.dropped.append(dropped)
+        self.report.drop(dropped)
         _log.info("trajectory dropped by the privacy filter", reason=reason)
         return dropped

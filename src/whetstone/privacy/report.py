@@ -13,6 +13,7 @@ FILTER_VERSION: Final = "1"
 """Goes up with every change of what is detected or how it is replaced."""
 
 _ANONYMIZED: Final = "handle"
+_MAX_NAMED_DROPS: Final = 1000  # the report is kept in a database row and shown in lists
 
 
 @dataclass(slots=True)
@@ -26,6 +27,8 @@ class PrivacyReport:
     counts: FieldCounts = field(default_factory=Counter)
     """Replacements by field and kind, in trajectories that were kept."""
     dropped: list[Dropped] = field(default_factory=list)
+    """The first trajectories that were withheld; `dropped_by_reason` counts them all."""
+    dropped_by_reason: Counter[str] = field(default_factory=Counter)
 
     @property
     def redaction_count(self) -> int:
@@ -37,6 +40,12 @@ class PrivacyReport:
         """Handles replaced by an entity id."""
         return sum(number for (_, kind), number in self.counts.items() if kind == _ANONYMIZED)
 
+    def drop(self, dropped: Dropped) -> None:
+        """Note that a trajectory was withheld."""
+        self.dropped_by_reason[dropped.reason] += 1
+        if len(self.dropped) < _MAX_NAMED_DROPS:
+            self.dropped.append(dropped)
+
     def merge(self, other: PrivacyReport) -> None:
         """Add the counters of another run with the same filter.
 
@@ -46,7 +55,8 @@ class PrivacyReport:
             raise ValueError("reports of differently configured privacy filters cannot be added")
         self.trajectories += other.trajectories
         self.counts.update(other.counts)
-        self.dropped.extend(other.dropped)
+        self.dropped_by_reason.update(other.dropped_by_reason)
+        self.dropped.extend(other.dropped[: _MAX_NAMED_DROPS - len(self.dropped)])
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form, the most frequent kinds and fields first. Paths of fields carry no indexes."""
@@ -61,6 +71,8 @@ class PrivacyReport:
             "trajectories": self.trajectories,
             "redactionCount": self.redaction_count,
             "anonymizationCount": self.anonymization_count,
+            "droppedCount": self.dropped_by_reason.total(),
+            "droppedByReason": dict(self.dropped_by_reason),
             "dropped": [{"trajectoryId": drop.trajectory_id, "reason": drop.reason} for drop in self.dropped],
             "byKind": dict(sorted(by_kind.items(), key=_most_first)),
             "byField": dict(sorted(by_field.items(), key=_most_first)),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
@@ -31,7 +31,6 @@ Optimizer = Literal[
     "dspy-copro",
     "dspy-mipro",
 ]
-OPTIMIZERS: tuple[str, ...] = get_args(Optimizer)
 
 DemonstrationFormat = Literal["block", "turns"]
 """How demonstrations reach the model: one block in the system prompt, or few-shot chat turns."""

@@ -7,10 +7,14 @@ dataset, optimizes the agent's prompt and proves the gain. All figures shown com
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
+import signal
+import sys
 import tempfile
 import time
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from rich.console import Console
@@ -23,7 +27,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from whetstone.client import WhetstoneClient
+from whetstone.client import WhetstoneClient, WhetstoneClientError
 from whetstone.lm.client import LMClient
 from whetstone.lm.errors import LMError
 from whetstone.lm.local import LocalModel
@@ -38,6 +42,11 @@ _SCENARIO = "sample-support"
 # The order of the messages is shuffled so that any first part of them holds all kinds; always alike, so that a
 # second run finds its LM calls in the cache.
 _SHUFFLE_SEED = 1
+_FINISHED_KINDS = frozenset({"job_completed", "job_failed", "job_cancelled"})
+_CANCEL_SECONDS = 15
+_MESSAGES_A_LINE = 20
+_SECONDS_A_LINE = 10
+_INTERRUPTED = 130  # the shell's exit status for Ctrl-C
 
 
 def run_demo(settings: Settings, *, seconds: float, keep: bool, state_dir: Path | None) -> int:
@@ -48,8 +57,11 @@ def run_demo(settings: Settings, *, seconds: float, keep: bool, state_dir: Path 
             "Trajectory logging is switched off by NODE_ENV=test or ELIZA_DISABLE_TRAJECTORY_LOGGING: unset it."
         )
         return 1
-    folder = state_dir.absolute() if state_dir else Path(tempfile.mkdtemp(prefix="whetstone-demo-"))
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder = _folder(state_dir)
+    except OSError as error:
+        console.print(f"The folder cannot be used: {error}. Choose another with --state-dir", style="red")
+        return 1
     demo_settings = settings.model_copy(
         update={
             "state_dir": folder,
@@ -59,13 +71,35 @@ def run_demo(settings: Settings, *, seconds: float, keep: bool, state_dir: Path 
             "lm_cache_path": settings.lm_cache_path or settings.user_cache_dir / "demo-lm-cache.db",
         }
     )
+    # A closed terminal and `kill` clean up as Ctrl-C does.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
     try:
         return _run(console, demo_settings, seconds=seconds, keep=keep)
-    except (ServiceDidNotStartError, LMError) as error:
-        console.print(f"[red]{error}[/red]", highlight=False)
+    except (ServiceDidNotStartError, LMError, WhetstoneClientError) as error:
+        console.print(str(error), style="red", highlight=False, markup=False)
         return 1
+    except KeyboardInterrupt:
+        console.print(
+            f"Stopped; nothing runs on. Files: {folder}. What the model answered is kept: "
+            "a second run is faster.",
+            highlight=False,
+        )
+        return _INTERRUPTED
     finally:
         asyncio.run(LocalModel(demo_settings).stop())
+
+
+def _folder(wanted: Path | None) -> Path:
+    if wanted is None:
+        return Path(tempfile.mkdtemp(prefix="whetstone-demo-"))
+    folder = wanted.expanduser().absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)
 
 
 def _run(console: Console, settings: Settings, *, seconds: float, keep: bool) -> int:
@@ -122,6 +156,9 @@ async def _work(console: Console, settings: Settings, client: WhetstoneClient, s
                     await _handle(agent, client, message)
                     handled += 1
                     progress.advance(bar)
+                    # A bar is drawn on terminals only.
+                    if not console.is_terminal and handled % _MESSAGES_A_LINE == 0:
+                        console.print(f"  {handled} of {len(messages)} messages handled", highlight=False)
 
             await asyncio.gather(*(worker() for _ in range(settings.local_lm_parallel)))
     return handled
@@ -130,6 +167,7 @@ async def _work(console: Console, settings: Settings, client: WhetstoneClient, s
 async def _handle(agent: SampleAgent, client: WhetstoneClient, message: Message) -> None:
     recorder = client.recorder(
         AGENT_ID,
+        id=f"{_SCENARIO}-{message.id}",  # always alike, so that a second run finds the same rows and cached answers
         source="chat",
         scenarioId=_SCENARIO,
         metadata={"roomId": "plant-shop", "messageId": message.id},
@@ -152,14 +190,33 @@ def _optimize(console: Console, client: WhetstoneClient, dataset_id: str) -> dic
     job = client.start_job(
         datasetId=dataset_id, backend="native", optimizer="bootstrap-fewshot", task=TASK, maxSeconds=300
     )
+    try:
+        _follow(console, client, job["id"])
+    except BaseException:
+        _cancel(client, job["id"])  # its processes would outlive the service
+        raise
+    return client.job(job["id"])
+
+
+def _follow(console: Console, client: WhetstoneClient, job_id: str) -> None:
     columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    shown, shown_at = "", time.monotonic()
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task("waiting", total=1.0)
-        for event in client.events(job["id"]):
+        for event in client.events(job_id):
             payload = event["payload"]
-            if payload["kind"] == "job_log":
-                progress.console.print(f"  {payload['message']}", highlight=False, style="dim")
-            progress.update(bar, completed=payload.get("progress"), description=payload["message"][:80])
-            if payload["kind"] in {"job_completed", "job_failed", "job_cancelled"}:
-                break
-    return client.job(job["id"])
+            message = payload["message"]
+            progress.update(bar, completed=payload.get("progress"), description=message[:80])
+            is_due = not console.is_terminal and time.monotonic() - shown_at > _SECONDS_A_LINE
+            if message != shown and (payload["kind"] == "job_log" or is_due):
+                progress.console.print(f"  {message}", highlight=False, markup=False, style="dim")
+                shown, shown_at = message, time.monotonic()
+            if payload["kind"] in _FINISHED_KINDS:
+                return
+
+
+def _cancel(client: WhetstoneClient, job_id: str) -> None:
+    deadline = time.monotonic() + _CANCEL_SECONDS
+    with contextlib.suppress(WhetstoneClientError):
+        while client.cancel_job(job_id)["completedAt"] is None and time.monotonic() < deadline:
+            time.sleep(0.2)

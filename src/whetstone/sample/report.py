@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,9 +32,12 @@ class Outcome:
 def print_collection(console: Console, client: WhetstoneClient, handled: int) -> None:
     """The newest trajectories, and a search through all of them."""
     page = client.trajectories(limit=5)
-    table = Table(title=f"Newest of {page['total']} trajectories ({handled} messages handled)")
-    for column in ("trajectory", "status", "LLM calls", "tokens", "ms"):
-        table.add_column(column, justify="left" if column in {"trajectory", "status"} else "right")
+    console.print(f"Newest of {page['total']} trajectories ({handled} messages handled)", highlight=False)
+    table = Table()
+    for column in ("trajectory", "status"):
+        table.add_column(column, overflow="fold")
+    for column in ("LLM calls", "tokens", "ms"):
+        table.add_column(column, justify="right")
     for each in page["trajectories"]:
         tokens = each["totalPromptTokens"] + each["totalCompletionTokens"]
         table.add_row(
@@ -45,7 +50,8 @@ def print_collection(console: Console, client: WhetstoneClient, handled: int) ->
 
 def print_dataset(console: Console, dataset: dict[str, Any]) -> None:
     """Rows per task and side, what stayed out, and what the privacy filter removed."""
-    rows = Table(title=f"Dataset {dataset['id']}: {dataset['sampleCount']} rows")
+    console.print(f"Dataset {dataset['id']}: {dataset['sampleCount']} rows", highlight=False)
+    rows = Table()
     rows.add_column("task")
     for column in ("train", "validation", "test"):
         rows.add_column(column, justify="right")
@@ -57,7 +63,8 @@ def print_dataset(console: Console, dataset: dict[str, Any]) -> None:
             listed = ", ".join(f"{reason} {count}" for reason, count in reasons.items())
             console.print(f"Left out, {what}: {listed}", highlight=False)
     privacy = dataset["privacy"]
-    removed = Table(title=f"Privacy filter: {privacy['redactionCount']} redactions")
+    console.print(f"Privacy filter: {privacy['redactionCount']} redactions", highlight=False)
+    removed = Table()
     removed.add_column("kind")
     removed.add_column("removed", justify="right")
     for kind, count in privacy["byKind"].items():
@@ -67,15 +74,22 @@ def print_dataset(console: Console, dataset: dict[str, Any]) -> None:
 
 def print_outcome(console: Console, outcome: Outcome, *, kept_pid: int | None) -> None:
     """The closing table and the curl commands that do the same by hand."""
-    table = Table(show_header=False, title="The loop, once")
+    table = Table(show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, value in _lines(outcome):
         table.add_row(name, value)
     console.print(table)
+    # Whole lines, however narrow the terminal: paths and commands are there to be copied.
+    for name, path in _paths(outcome):
+        console.print(f"{name:<16}{path}", highlight=False, markup=False, soft_wrap=True)
     if kept_pid is not None:
-        console.print(f"The service goes on at {outcome.url}; stop it with: kill {kept_pid}", highlight=False)
-    console.print("By hand:\n" + _by_hand(outcome), highlight=False, markup=False, soft_wrap=True)
+        introduction = f"The service goes on at {outcome.url} (stop it with: kill {kept_pid}). By hand:"
+    else:
+        introduction = (
+            f"The service has stopped. Start it again on these files, and go on by hand:\n  {_serve(outcome)}"
+        )
+    console.print(f"\n{introduction}\n{_by_hand(outcome)}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _lines(outcome: Outcome) -> list[tuple[str, str]]:
@@ -110,11 +124,22 @@ def _lines(outcome: Outcome) -> list[tuple[str, str]]:
         ),
         ("decision", result["explanation"]),
         ("seconds", f"{outcome.seconds:.0f}"),
-        ("artifact", result["artifactPath"]),
-        ("dataset files", str(Path(dataset["jsonlPath"]).parent)),
-        ("job's files", job["outputDir"]),
+    ]
+
+
+def _paths(outcome: Outcome) -> list[tuple[str, str]]:
+    result = outcome.job["result"]
+    return [
+        *([("artifact", result["artifactPath"])] if result else []),
+        ("dataset files", str(Path(outcome.dataset["jsonlPath"]).parent)),
+        ("job's files", outcome.job["outputDir"]),
         ("everything", str(outcome.folder)),
     ]
+
+
+def _serve(outcome: Outcome) -> str:
+    command = Path(sys.executable).parent / "whetstone"
+    return f"{command} serve --port {outcome.url.rpartition(':')[2]} --state-dir {shlex.quote(str(outcome.folder))}"
 
 
 def _by_hand(outcome: Outcome) -> str:

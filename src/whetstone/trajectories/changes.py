@@ -16,7 +16,8 @@ from typing import Any, Generic, TypeVar
 import orjson
 
 from whetstone.errors import InvalidInputError
-from whetstone.trajectories.coercion import clean_json, to_identifier, to_label
+from whetstone.storable import clean_json
+from whetstone.trajectories.coercion import to_identifier, to_label
 from whetstone.trajectories.inference import is_empty_embedding
 from whetstone.trajectories.records import (
     EVENT_LISTS,
@@ -36,14 +37,13 @@ Item = TypeVar("Item", LlmCallInput, ProviderAccessInput)
 
 @dataclass(frozen=True, slots=True)
 class ItemChange(Generic[Item]):
-    """A call or access to add; `timestamp_given` is false where the time is a fallback."""
+    """A call or access to add."""
 
     id: str
     step_id: str
     step_given: bool
     position: int
     timestamp: int
-    timestamp_given: bool
     input: Item
 
 
@@ -178,7 +178,6 @@ def _item(item: Item, identifier: str, step_id: str | None, position: int, momen
         step_given=step_id is not None,
         position=position,
         timestamp=item.timestamp or moment,
-        timestamp_given=item.timestamp is not None,
         input=item,
     )
 

@@ -1,19 +1,18 @@
 """Lenient reading of JSON values, so that whatever a client sends is storable on both database engines.
 
 Optional values of a wrong type count as absent (wire contract §1.2); identifiers are refused instead of bent,
-because two trajectories must never silently become one. PostgreSQL can store neither NUL nor lone surrogates,
-no integer over 64 bits and no infinite number in JSON; index entries must stay short.
+because two trajectories must never silently become one. Index entries must stay short.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Any
 
 import orjson
 from pydantic import BeforeValidator
 
 from whetstone.clock import parse_ms
+from whetstone.storable import clean_json, clean_text
 
 MAX_IDENTIFIER = 512
 """Characters of an identifier or label; keeps every index entry below PostgreSQL's 2,704 bytes."""
@@ -21,46 +20,7 @@ MAX_IDENTIFIER = 512
 _MAX_MS = 253_402_300_799_999  # the last millisecond of the year 9999
 _MAX_COUNT = 10**12  # sums of a million such counts still fit into 64 bits
 _MAX_NUMBER = 1e12
-_MAX_INT64 = 2**63 - 1
 _MAX_INT32 = 2**31 - 1
-_MAX_DEPTH = 100
-
-
-def clean_text(value: str) -> str:
-    """`value` with NUL and lone surrogates replaced by U+FFFD; surrogate pairs become their character."""
-    if "\x00" in value:
-        value = value.replace("\x00", "\ufffd")
-    if value.isascii():
-        return value
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return value
-
-
-def clean_json(value: Any, depth: int = 0) -> Any:
-    """A copy of `value` that is storable JSON.
-
-    Texts are cleaned, numbers that are not finite become null, integers over 64 bits become text, and what is
-    not JSON at all becomes its text. Raises ValueError when nested deeper than 100 levels.
-    """
-    if isinstance(value, str):
-        return clean_text(value)
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int):
-        return value if -_MAX_INT64 <= value <= _MAX_INT64 else str(value)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if depth >= _MAX_DEPTH:
-        msg = f"JSON may be nested at most {_MAX_DEPTH} levels deep"
-        raise ValueError(msg)
-    if isinstance(value, dict):
-        return {clean_text(str(key)): clean_json(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [clean_json(item, depth + 1) for item in value]
-    return clean_text(str(value))
 
 
 def to_text(value: Any) -> str | None:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, String, Text, cast, column, func, 
 from sqlalchemy.dialects.postgresql import JSONB
 
 from whetstone.db.engine import Dialect
-from whetstone.trajectories.coercion import clean_text
+from whetstone.storable import clean_text
 from whetstone.trajectories.search import matches
 from whetstone.trajectories.tables import trajectories
 

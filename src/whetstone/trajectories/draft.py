@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,14 +88,12 @@ class Draft:
             self._describe_step(step)
         for access in change.accesses:
             self._add_access(access, now)
-        for call in change.calls:
-            self._add_call(call, now)
+        self._add_calls(change.calls, now)
         for event in change.events:
             self._add_event(event)
         if change.annotation is not None:
             merge_annotation(self.header, change.annotation)
-            for call_id, correction in change.annotation.by_call().items():
-                self._correct(call_id, correction)
+            self._correct(change.annotation.by_call())
         if change.end is not None:
             merge_end(self.header, change.end, now)
         settle_times(self.header, change.moments())
@@ -131,19 +130,23 @@ class Draft:
                 row[name] = value
         row["extra"] = row["extra"] | step_extra(said)
 
-    def _add_call(self, change: ItemChange[LlmCallInput], now: int) -> None:
-        if not self._is_new(change, self.calls, "callId"):
-            return
-        row = call_row(change, now)
-        waiting = self.header["annotation"].get("corrections", {})
-        if change.id in waiting:
-            row["correction"] = waiting[change.id]
-            self._keep_corrections({id_: each for id_, each in waiting.items() if id_ != change.id})
-        self._step(change.step_id, change.timestamp)
-        self.new_calls.append((change.step_id, row))
-        self.header["llm_call_count"] += 1
-        for column in _TOKEN_COLUMNS:
-            self.header[column] += row[column] or 0
+    def _add_calls(self, changes: Iterable[ItemChange[LlmCallInput]], now: int) -> None:
+        waiting = self._waiting_corrections()
+        arrived = set()
+        for change in changes:
+            if not self._is_new(change, self.calls, "callId"):
+                continue
+            row = call_row(change, now)
+            if change.id in waiting:
+                row["correction"] = waiting[change.id]
+                arrived.add(change.id)
+            self._step(change.step_id, change.timestamp)
+            self.new_calls.append((change.step_id, row))
+            self.header["llm_call_count"] += 1
+            for column in _TOKEN_COLUMNS:
+                self.header[column] += row[column] or 0
+        if arrived:
+            self._keep_corrections({id_: each for id_, each in waiting.items() if id_ not in arrived})
 
     def _add_access(self, change: ItemChange[ProviderAccessInput], now: int) -> None:
         if self._is_new(change, self.accesses, "accessId"):
@@ -176,16 +179,23 @@ class Draft:
             )
         return False
 
-    def _correct(self, call_id: str, correction: dict[str, Any] | None) -> None:
-        for _, row in self.new_calls:
-            if row["call_id"] == call_id:
-                row["correction"] = correction
-                return
-        if call_id in self.calls:
-            if self.corrected.get(call_id) != correction:
+    def _correct(self, corrections: Mapping[str, dict[str, Any] | None]) -> None:
+        new = {row["call_id"]: row for _, row in self.new_calls}
+        early = {}
+        for call_id, correction in corrections.items():
+            if call_id in new:
+                new[call_id]["correction"] = correction
+            elif call_id not in self.calls:
+                early[call_id] = correction
+            elif self.corrected.get(call_id) != correction:
                 self.corrections[call_id] = correction
-        else:
-            self._keep_corrections(self.header["annotation"].get("corrections", {}) | {call_id: correction})
+        if early:
+            self._keep_corrections(self._waiting_corrections() | early)
+
+    def _waiting_corrections(self) -> dict[str, Any]:
+        """Corrections of calls that have not arrived yet."""
+        waiting: dict[str, Any] = self.header["annotation"].get("corrections", {})
+        return waiting
 
     def _keep_corrections(self, corrections: dict[str, Any]) -> None:
         others = {name: said for name, said in self.header["annotation"].items() if name != "corrections"}

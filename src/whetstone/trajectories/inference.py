@@ -32,8 +32,7 @@ _FOREIGN = re.compile(r"[^a-z0-9:]+")
 
 def normalize(name: str) -> str:
     """`shouldRespond` and `Should respond!` as `should_respond`."""
-    snake = _WORD_START.sub("_", name).lower()
-    return re.sub(r"_+", "_", _FOREIGN.sub("_", snake)).strip("_")
+    return _FOREIGN.sub("_", _WORD_START.sub("_", name).lower()).strip("_")
 
 
 def step_type(explicit: str | None, purpose: str, action_type: str) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import Select, Table, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from whetstone.db import Database
-from whetstone.trajectories.coercion import clean_text
+from whetstone.storable import clean_text
 from whetstone.trajectories.conditions import TrajectoryFilter
 from whetstone.trajectories.documents import Json, document, list_record
 from whetstone.trajectories.tables import llm_calls, provider_accesses, steps, trajectories, trajectory_events

@@ -7,9 +7,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from whetstone.storable import clean_json
 from whetstone.trajectories import inference
 from whetstone.trajectories.changes import ItemChange
-from whetstone.trajectories.coercion import clean_json, to_label
+from whetstone.trajectories.coercion import to_label
 from whetstone.trajectories.records import LlmCallInput, ProviderAccessInput, StepInput
 
 Row = dict[str, Any]

@@ -17,7 +17,7 @@ from sqlalchemy.sql.elements import ColumnClause
 
 from whetstone.db.engine import Dialect
 from whetstone.errors import InvalidInputError
-from whetstone.trajectories.coercion import clean_text
+from whetstone.storable import clean_text
 from whetstone.trajectories.tables import llm_calls, provider_accesses, trajectories
 
 MAX_SEARCH = 1000

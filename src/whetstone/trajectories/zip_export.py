@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
+import anyio
 import orjson
 
 from whetstone.clock import iso
@@ -43,13 +44,13 @@ async def zip_bytes(
     sink = _Sink()
     with ZipFile(sink, "w", ZIP_DEFLATED) as archive:
         manifest = {"exportedAt": iso(exported_at), "trajectories": entries}
-        await asyncio.to_thread(archive.writestr, "manifest.json", _pretty(manifest))
+        await _write(archive, [("manifest.json", manifest)])
         for start in range(0, len(entries), _BATCH):
             folder_of = {entry["trajectoryId"]: entry["folder"] for entry in entries[start : start + _BATCH]}
             part = TrajectoryFilter(ids=list(folder_of))
             documents = [document async for document in store.stream(part)]
             files = _files(documents, folder_of, include_prompts=include_prompts)
-            await asyncio.to_thread(_write_all, archive, files)
+            await _write(archive, files)
             yield sink.take()
     yield sink.take()
 
@@ -106,6 +107,12 @@ def _files(
         files.append((f"{folder}/trajectory.json", whole))
         files.append((f"{folder}/summary.json", summary(document)))
     return files
+
+
+async def _write(archive: ZipFile, files: Iterable[tuple[str, Json]]) -> None:
+    # When the client leaves, the thread must let go of the archive before it can be closed.
+    with anyio.CancelScope(shield=True):
+        await asyncio.to_thread(_write_all, archive, files)
 
 
 def _write_all(archive: ZipFile, files: Iterable[tuple[str, Json]]) -> None:

@@ -14,7 +14,7 @@ import structlog
 from pydantic import SecretStr
 from starlette.types import Scope
 
-from whetstone.api.edge.addresses import is_loopback
+from whetstone.addresses import is_loopback
 from whetstone.api.edge.asgi import header, text_header
 from whetstone.settings import Settings
 

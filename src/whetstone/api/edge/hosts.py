@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from whetstone.api.edge.addresses import host_of, is_loopback, is_wildcard, parse_ip
+from whetstone.addresses import host_of, is_loopback, is_wildcard, parse_ip
 from whetstone.api.edge.asgi import REQUEST_TYPES, text_header
 from whetstone.api.responses import error_response
 from whetstone.settings import Settings

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 from whetstone.settings import Settings
 
@@ -23,6 +23,7 @@ def configure_logging(settings: Settings) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.stdlib.ExtraAdder(),
+        _without_color_message,
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -36,9 +37,26 @@ def configure_logging(settings: Settings) -> None:
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(settings.log_level.upper())
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    logging.getLogger("whetstone").setLevel(level)
+    # Libraries that debug print what they carry: SQL with its parameters, WebSocket frames with their tokens.
+    root.setLevel(max(level, logging.INFO))
     # It logs each request of ours to a language model with its address; that is our own business to tell.
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    # Of a migration only the steps are news.
+    logging.getLogger("alembic.runtime.migration").addFilter(
+        lambda record: record.getMessage().startswith("Running")
+    )
+    # Our own first line says more.
+    logging.getLogger("uvicorn.error").addFilter(
+        lambda record: not record.getMessage().startswith(("Started server", "Waiting for application"))
+    )
+
+
+def _without_color_message(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Drop uvicorn's second, coloured copy of its message."""
+    event.pop("color_message", None)
+    return event
 
 
 def _rendering(settings: Settings) -> list[Processor]:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from whetstone.api.edge.addresses import is_loopback, is_wildcard
+from whetstone.addresses import is_loopback, is_wildcard
 from whetstone.api.edge.asgi import REQUEST_TYPES, on_response, text_header
 from whetstone.api.responses import JsonResponse, error_response
 from whetstone.settings import Settings

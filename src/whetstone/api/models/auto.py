@@ -100,6 +100,6 @@ class TriggerRun(WireModel):
 
     model_config = wire_config({}, {"task": "should_respond", "backend": "native", "dryRun": True})
 
-    task: str | None = None
-    backend: str | None = None
+    task: AsSent[str] = None
+    backend: AsSent[str] = None
     dry_run: Lenient[StrictBool] = None

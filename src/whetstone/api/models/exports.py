@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from pydantic import Field, StrictBool, field_validator
 from pydantic_core import PydanticCustomError
@@ -41,12 +41,12 @@ class ExportRequest(WireModel):
     @field_validator("format", mode="before")
     @classmethod
     def _known_format(cls, value: Any) -> Any:
-        return _one_of(value, ("json", "jsonl", "csv", "art", "zip"), FORMAT_SENTENCE)
+        return _one_of(value, get_args(Format), FORMAT_SENTENCE)
 
     @field_validator("json_shape", mode="before")
     @classmethod
     def _known_shape(cls, value: Any) -> Any:
-        return _one_of(value, (None, "legacy", "eliza_native_v1"), JSON_SHAPE_SENTENCE)
+        return _one_of(value, (None, *get_args(JsonShape)), JSON_SHAPE_SENTENCE)
 
 
 def _one_of(value: Any, known: tuple[str | None, ...], sentence: str) -> Any:

@@ -54,17 +54,30 @@ class CreateJob(WireModel):
     max_trajectories: AsSent[PositiveInt] = Field(default=None, description="For that build; 250 if absent.")
     backend: AsSent[str] = Field(default=None, description="`native` (the default), `mlx`, `cuda` or `cpu`.")
     model: AsSent[str] = Field(default=None, description="Base model, for weight training.")
-    iterations: AsSent[PositiveInt] = None
-    batch_size: AsSent[PositiveInt] = None
-    learning_rate: AsSent[PositiveFloat] = None
-    task: AsSent[str] = Field(default=None, description="For `native`; the largest task if absent.")
+    iterations: AsSent[PositiveInt] = Field(default=None, description="Steps, for weight training.")
+    batch_size: AsSent[PositiveInt] = Field(default=None, description="Rows a step, for weight training.")
+    learning_rate: AsSent[PositiveFloat] = Field(default=None, description="For weight training.")
+    task: AsSent[str] = Field(
+        default=None, description="For `native`; the task with most verified rows if absent."
+    )
     optimizer: AsSent[str] = Field(default=None, description="For `native`; `bootstrap-fewshot` if absent.")
     baseline: AsSent[str] = Field(default=None, description="For `native`: the system prompt to start from.")
-    budget: AsSent[dict[str, Any]] = Field(
+    metric: AsSent[str] = Field(
         default=None,
-        description="For `native`: `maxCalls`, `maxTokens` and `maxSeconds` of the language model.",
+        description="For `native`: `decision`, `routing`, `action` or `text`; the task's own if absent.",
     )
+    max_calls: AsSent[PositiveInt] = Field(default=None, description="For `native`: most calls of the model.")
+    max_tokens: AsSent[PositiveInt] = Field(default=None, description="For `native`: most tokens, both ways.")
+    max_seconds: AsSent[PositiveFloat] = Field(default=None, description="For `native`: longest time.")
     seed: AsSent[int] = Field(default=None, description="For `native`: decides what is drawn by lot.")
+    confidence: AsSent[float] = Field(
+        default=None, ge=0.5, lt=1, description="For `native`: of the gate's interval; 0.95 if absent."
+    )
+    few_shot: AsSent[dict[str, Any]] = Field(
+        default=None,
+        description="For `bootstrap-fewshot`: `demonstrations` (1 to 32), `demonstrationFormat` (`auto`, `turns`, "
+        "`block`), `randomSets`, `teacher`, `maxRequestTokens`.",
+    )
 
 
 class Job(WireModel):

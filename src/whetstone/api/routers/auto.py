@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 
 from whetstone.api.edge.bodies import JsonRoute
 from whetstone.api.models.auto import AutoConfigAnswer, AutoConfigUpdate, AutoStatus, RunList, TriggerRun
 from whetstone.api.models.base import COMMON_ERRORS, Error, errors
-from whetstone.api.paths import ID
+from whetstone.api.paths import ID, RUN_ID
 from whetstone.api.responses import JsonResponse
 from whetstone.api.services import Services, ServicesDep
 from whetstone.autotrain.config import KNOWN_BACKENDS, AutoTrainConfig
@@ -59,7 +59,7 @@ async def list_runs() -> JsonResponse:
 
 
 @router.get(f"/runs/{ID}", status_code=404, response_model=Error, summary="Get an auto-training run")
-async def get_run(_id: Annotated[str, Path(alias="id")]) -> JsonResponse:
+async def get_run(_id: Annotated[str, RUN_ID]) -> JsonResponse:
     """There are no runs yet: answers 404."""
     msg = "Run not found"
     raise NotFoundError(msg)
@@ -70,9 +70,14 @@ async def get_run(_id: Annotated[str, Path(alias="id")]) -> JsonResponse:
 )
 async def trigger(body: TriggerRun) -> JsonResponse:
     """Not part of this version: answers 501. `POST /api/training/jobs` starts the same work."""
-    if body.task is not None:
-        get_task(body.task)
-    if body.backend is not None and body.backend not in KNOWN_BACKENDS:
+    sent = body.sent()
+    task, backend = sent.get("task"), sent.get("backend")
+    if task is not None:
+        if not isinstance(task, str):
+            msg = "task must be a string"
+            raise InvalidInputError(msg)
+        get_task(task)
+    if backend is not None and backend not in KNOWN_BACKENDS:
         msg = f"backend must be one of: {', '.join(KNOWN_BACKENDS)}"
         raise InvalidInputError(msg)
     msg = (

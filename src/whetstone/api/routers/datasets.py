@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 
 from whetstone.api.edge.bodies import JsonRoute
 from whetstone.api.models.base import COMMON_ERRORS, errors
 from whetstone.api.models.datasets import BuildDataset, DatasetAnswer, DatasetList
-from whetstone.api.paths import ID
+from whetstone.api.paths import DATASET_ID, ID
 from whetstone.api.responses import JsonResponse
 from whetstone.api.services import ServicesDep
 from whetstone.datasets.options import BuildOptions
@@ -36,7 +36,7 @@ async def build_dataset(services: ServicesDep, body: BuildDataset) -> JsonRespon
 
 
 @router.get(f"/{ID}", response_model=DatasetAnswer, responses=errors(404), summary="Get a dataset")
-async def get_dataset(services: ServicesDep, dataset_id: Annotated[str, Path(alias="id")]) -> JsonResponse:
+async def get_dataset(services: ServicesDep, dataset_id: Annotated[str, DATASET_ID]) -> JsonResponse:
     """The record, with what was left out and what the privacy filter removed."""
     record = await services.datasets.get(dataset_id)
     if record is None:

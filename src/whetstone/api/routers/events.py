@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response, WebSocket
+from fastapi import APIRouter, Query, Request, Response, WebSocket
 
 from whetstone.api.edge.urls import SOCKET_PATH
 from whetstone.api.models.base import COMMON_ERRORS, errors
 from whetstone.api.models.events import STREAM_EXAMPLE, EventList
-from whetstone.api.paths import ID
+from whetstone.api.paths import ID, JOB_ID
 from whetstone.api.responses import JsonResponse
 from whetstone.api.services import ServicesDep, services_of
 from whetstone.api.sse import event_stream, job_stream, last_event_id
@@ -22,7 +22,9 @@ router = APIRouter(tags=["events"], responses=COMMON_ERRORS)
 LastEventId = Annotated[
     str | None,
     Query(
-        alias="lastEventId", description="Resume after this event; the header Last-Event-ID does the same."
+        alias="lastEventId",
+        description="Resume after this event; the header Last-Event-ID does the same.",
+        examples=["evt-42"],
     ),
 ]
 _STREAM: dict[int | str, dict[str, Any]] = {
@@ -50,7 +52,7 @@ async def follow_events(request: Request, services: ServicesDep, after: LastEven
 async def follow_job(
     request: Request,
     services: ServicesDep,
-    job_id: Annotated[str, Path(alias="id")],
+    job_id: Annotated[str, JOB_ID],
     after: LastEventId = None,
 ) -> Response:
     """The job's events from its first on, or from after Last-Event-ID; the stream ends with the job."""

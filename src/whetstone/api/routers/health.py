@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 from fastapi import APIRouter
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 import whetstone
@@ -31,8 +30,8 @@ async def healthz() -> JsonResponse:
 async def readyz(services: ServicesDep) -> JsonResponse:
     """Checks that the database answers."""
     try:
-        async with asyncio.timeout(_DATABASE_SECONDS), services.database.read() as connection:
-            await connection.execute(text("SELECT 1"))
+        async with asyncio.timeout(_DATABASE_SECONDS):
+            await services.database.ping()
     except (SQLAlchemyError, OSError, TimeoutError):
         msg = "Database not available"
         raise UnavailableError(msg) from None

@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Body, Path
+from fastapi import APIRouter, Body
 from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter, ValidationError, WrapValidator
 
 from whetstone.api.edge.bodies import JsonOrArrayRoute, JsonRoute
 from whetstone.api.models.base import COMMON_ERRORS, errors
 from whetstone.api.models.ingest import TRAJECTORY_EXAMPLE, Ingested
-from whetstone.api.paths import ID
+from whetstone.api.paths import ID, TRAJECTORY_ID
 from whetstone.api.responses import JsonResponse
 from whetstone.api.services import ServicesDep
 from whetstone.trajectories.records import (
@@ -28,11 +28,11 @@ from whetstone.trajectories.writes import IngestResult
 T = TypeVar("T")
 
 _REFUSALS = errors(409, 413)
-# Whole trajectories and lists of calls are checked in a thread: a batch of them is seconds of work.
+# Bodies are checked in a thread: a batch of trajectories, or of corrections, is seconds of work.
 _many = APIRouter(prefix="/api/trajectories", route_class=JsonOrArrayRoute)
 _one = APIRouter(prefix="/api/trajectories", route_class=JsonRoute)
 
-TrajectoryId = Annotated[str, Path(alias="id")]
+TrajectoryId = Annotated[str, TRAJECTORY_ID]
 
 
 def _unchecked(value: Any, _handler: Callable[[Any], Any]) -> Any:
@@ -54,9 +54,10 @@ Accesses = Annotated[
 ]
 Annotation = Annotated[
     AnnotationInput,
+    WrapValidator(_unchecked),
     Body(examples=[{"reward": 1, "corrections": [{"callId": "c-1", "correction": "IGNORE"}]}]),
 ]
-End = Annotated[EndInput, Body(examples=[{"status": "completed"}])]
+End = Annotated[EndInput, WrapValidator(_unchecked), Body(examples=[{"status": "completed"}])]
 
 
 @_many.post("", status_code=201, response_model=Ingested, summary="Store trajectories")
@@ -86,13 +87,15 @@ async def add_provider_accesses(
 @_one.post(f"/{ID}/annotations", status_code=201, response_model=Ingested, summary="Judge a trajectory")
 async def annotate(services: ServicesDep, trajectory_id: TrajectoryId, body: Annotation) -> JsonResponse:
     """A reward, a judge's score, the right answers of calls, or the mark that it is training data."""
-    return _answer(await services.trajectories.annotate(trajectory_id, body))
+    [annotation] = await _checked(_ANNOTATIONS, body)
+    return _answer(await services.trajectories.annotate(trajectory_id, annotation))
 
 
 @_one.post(f"/{ID}/end", status_code=201, response_model=Ingested, summary="End a trajectory")
 async def end_trajectory(services: ServicesDep, trajectory_id: TrajectoryId, body: End) -> JsonResponse:
     """Completed, failed, or given up."""
-    return _answer(await services.trajectories.end(trajectory_id, body))
+    [end] = await _checked(_ENDS, body)
+    return _answer(await services.trajectories.end(trajectory_id, end))
 
 
 router = APIRouter(tags=["ingest"], responses={**COMMON_ERRORS, **_REFUSALS})
@@ -102,6 +105,8 @@ router.include_router(_one)
 _TRAJECTORIES = TypeAdapter(list[TrajectoryInput])
 _CALLS = TypeAdapter(list[LlmCallInput])
 _ACCESSES = TypeAdapter(list[ProviderAccessInput])
+_ANNOTATIONS = TypeAdapter(list[AnnotationInput])
+_ENDS = TypeAdapter(list[EndInput])
 
 
 async def _checked(adapter: TypeAdapter[list[T]], body: Any) -> list[T]:

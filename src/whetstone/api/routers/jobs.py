@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 
 from whetstone.api.edge.bodies import JsonRoute
 from whetstone.api.models.base import COMMON_ERRORS, errors
 from whetstone.api.models.jobs import CreateJob, JobAnswer, JobList
-from whetstone.api.paths import ID
+from whetstone.api.paths import ID, JOB_ID
 from whetstone.api.responses import JsonResponse
 from whetstone.api.services import ServicesDep
 from whetstone.jobs.options import JobOptions
@@ -17,7 +17,7 @@ from whetstone.jobs.states import JobStatus, parse_status
 
 router = APIRouter(prefix="/api/training/jobs", tags=["jobs"], route_class=JsonRoute, responses=COMMON_ERRORS)
 
-JobId = Annotated[str, Path(alias="id")]
+JobId = Annotated[str, JOB_ID]
 StatusFilter = Annotated[
     str | None,
     Query(

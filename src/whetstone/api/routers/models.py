@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 
 from whetstone.api.edge.bodies import JsonRoute
 from whetstone.api.models.base import COMMON_ERRORS, Error, errors
 from whetstone.api.models.models import ActivateModel, ImportModel, ModelList
 from whetstone.api.models.training import CloudModels
-from whetstone.api.paths import ID
+from whetstone.api.paths import ID, MODEL_ID
 from whetstone.api.responses import JsonResponse
 from whetstone.errors import NotAvailableError
 
 router = APIRouter(tags=["models"], route_class=JsonRoute, responses=COMMON_ERRORS)
 
-ModelId = Annotated[str, Path(alias="id")]
+ModelId = Annotated[str, MODEL_ID]
 _REFUSALS = errors(413)
 
 

@@ -25,7 +25,15 @@ async def list_prompts(services: ServicesDep) -> JsonResponse:
 
 @router.get("/{task}", response_model=TaskPrompts, summary="Get the prompts of a task")
 async def get_task_prompts(
-    services: ServicesDep, task: Annotated[str, Path(json_schema_extra={"pattern": "^[a-z0-9_]{1,64}$"})]
+    services: ServicesDep,
+    task: Annotated[
+        str,
+        Path(
+            description="Name of the task.",
+            examples=["should_respond"],
+            json_schema_extra={"pattern": "^[a-z0-9_]{1,64}$"},
+        ),
+    ],
 ) -> JsonResponse:
     """The prompt in use and all versions, newest first; empty for a task that has none."""
     return JsonResponse(await asyncio.to_thread(_task_answer, services.prompts, task))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 
 from whetstone.api.coercion import list_offset, positive_limit
 from whetstone.api.models.base import COMMON_ERRORS, errors
@@ -14,7 +14,7 @@ from whetstone.api.models.training import (
     TrainingTrajectories,
     TrainingTrajectoryAnswer,
 )
-from whetstone.api.paths import ID
+from whetstone.api.paths import ID, TRAJECTORY_ID
 from whetstone.api.responses import JsonResponse
 from whetstone.api.routers.auto import auto_status
 from whetstone.api.services import ServicesDep
@@ -41,7 +41,7 @@ async def get_status(services: ServicesDep) -> JsonResponse:
             "completedJobs": jobs[JobStatus.COMPLETED],
             "failedJobs": jobs[JobStatus.FAILED],
             "modelCount": 0,
-            "datasetCount": len(await services.datasets.list()),
+            "datasetCount": await services.datasets.count(),
             "autoTrain": await auto_status(services),
         }
     )
@@ -68,9 +68,7 @@ async def list_trajectories(
     responses=errors(404),
     summary="Get a trajectory for training",
 )
-async def get_trajectory(
-    services: ServicesDep, trajectory_id: Annotated[str, Path(alias="id")]
-) -> JsonResponse:
+async def get_trajectory(services: ServicesDep, trajectory_id: Annotated[str, TRAJECTORY_ID]) -> JsonResponse:
     """The row with the steps as JSON text."""
     document = await services.trajectories.get(trajectory_id)
     if document is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Query
 
 from whetstone.api.coercion import flag, list_limit, list_offset, moment
 from whetstone.api.edge.bodies import JsonRoute
@@ -18,7 +18,7 @@ from whetstone.api.models.trajectories import (
     TrajectoryList,
     TrajectoryStats,
 )
-from whetstone.api.paths import ID
+from whetstone.api.paths import ID, TRAJECTORY_ID
 from whetstone.api.responses import JsonResponse
 from whetstone.api.services import ServicesDep
 from whetstone.errors import InvalidInputError
@@ -35,19 +35,52 @@ Offset = Annotated[str | None, Query(description="Matches to skip.", examples=["
 
 
 def _filter(
-    source: Annotated[str | None, Query(description="chat, autonomy, telegram, discord, api…")] = None,
-    status: Annotated[str | None, Query(description="active, completed, error or timeout.")] = None,
-    start_date: Annotated[str | None, Query(alias="startDate", description="ISO 8601; of the start.")] = None,
-    end_date: Annotated[str | None, Query(alias="endDate", description="ISO 8601; of the start.")] = None,
-    search: Annotated[
-        str | None, Query(description="Text anywhere in the trajectory, prompts and answers included.")
+    source: Annotated[
+        str | None, Query(description="chat, autonomy, telegram, discord, api…", examples=["chat"])
     ] = None,
-    scenario_id: Annotated[str | None, Query(alias="scenarioId")] = None,
-    batch_id: Annotated[str | None, Query(alias="batchId")] = None,
-    run_id: Annotated[str | None, Query(alias="runId")] = None,
-    trace_id: Annotated[str | None, Query(alias="traceId")] = None,
+    status: Annotated[
+        str | None, Query(description="active, completed, error or timeout.", examples=["completed"])
+    ] = None,
+    start_date: Annotated[
+        str | None,
+        Query(
+            alias="startDate",
+            description="Started at this time or later (ISO 8601).",
+            examples=["2026-02-01T00:00:00Z"],
+        ),
+    ] = None,
+    end_date: Annotated[
+        str | None,
+        Query(
+            alias="endDate",
+            description="Started at this time or earlier (ISO 8601).",
+            examples=["2026-02-28T23:59:59Z"],
+        ),
+    ] = None,
+    search: Annotated[
+        str | None,
+        Query(
+            description="Text anywhere in the trajectory, prompts and answers included.", examples=["refund"]
+        ),
+    ] = None,
+    scenario_id: Annotated[
+        str | None,
+        Query(alias="scenarioId", description="As recorded in the metadata.", examples=["scenario-1"]),
+    ] = None,
+    batch_id: Annotated[
+        str | None, Query(alias="batchId", description="As recorded in the metadata.", examples=["batch-1"])
+    ] = None,
+    run_id: Annotated[
+        str | None,
+        Query(alias="runId", description="As recorded with the LLM calls or steps.", examples=["run-1"]),
+    ] = None,
+    trace_id: Annotated[
+        str | None,
+        Query(alias="traceId", description="As recorded with the LLM calls or steps.", examples=["trace-1"]),
+    ] = None,
     is_training_data: Annotated[
-        str | None, Query(alias="isTrainingData", description="`true`, or anything else for false.")
+        str | None,
+        Query(alias="isTrainingData", description="`true`, or anything else for false.", examples=["true"]),
     ] = None,
 ) -> TrajectoryFilter:
     return TrajectoryFilter(
@@ -115,8 +148,6 @@ async def delete_trajectories(services: ServicesDep, body: DeleteTrajectories) -
 
 
 @router.get(f"/{ID}", response_model=TrajectoryDetail, responses=errors(404), summary="Get a trajectory")
-async def get_trajectory(
-    services: ServicesDep, trajectory_id: Annotated[str, Path(alias="id")]
-) -> JsonResponse:
+async def get_trajectory(services: ServicesDep, trajectory_id: Annotated[str, TRAJECTORY_ID]) -> JsonResponse:
     """Everything that was recorded, flat and by step."""
     return JsonResponse(await services.trajectories.detail(trajectory_id))

@@ -9,6 +9,11 @@ function element(tag, properties = {}, ...children) {
   return node;
 }
 
+// Text in which `this` is code.
+function prose(text) {
+  return (text || "").split("`").map((part, index) => (index % 2 ? element("code", { textContent: part }) : part));
+}
+
 function resolve(spec, schema) {
   while (schema && schema.$ref) {
     schema = schema.$ref.slice(2).split("/").reduce((node, key) => node[key], spec);
@@ -55,31 +60,71 @@ function shellQuoted(text) {
 }
 
 function curl(method, path, body, secured) {
-  const lines = [`curl -X ${method.toUpperCase()} ${shellQuoted(location.origin + path)}`];
+  const verb = method === "get" ? "" : `-X ${method.toUpperCase()} `;
+  const lines = [`curl ${verb}${shellQuoted(location.origin + path)}`];
   if (secured) lines.push('-H "Authorization: Bearer $ELIZA_API_TOKEN"');
   if (body) lines.push("-H 'Content-Type: application/json'", `-d ${shellQuoted(JSON.stringify(body.value))}`);
   return lines.join(" \\\n  ");
 }
 
+function typeName(spec, schema) {
+  schema = resolve(spec, schema);
+  const options = (schema.anyOf || schema.oneOf || []).filter((option) => option.type !== "null");
+  if (options.length) return [...new Set(options.map((option) => typeName(spec, option)))].join(" or ");
+  if (schema.enum) return schema.enum.join(", ");
+  if (schema.type === "array") return `array of ${typeName(spec, schema.items || {})}`;
+  return [].concat(schema.type || "any").join(" or ");
+}
+
+function table(titles, rows) {
+  const head = element("tr", {}, ...titles.map((text) => element("th", { scope: "col", textContent: text })));
+  const body = rows.map(([name, ...cells]) => element("tr", {},
+    element("td", {}, element("code", { textContent: name })),
+    ...cells.map((text) => element("td", {}, ...prose(text)))));
+  return element("div", { className: "wide" }, element("table", {}, head, ...body));
+}
+
 function parameterTable(spec, parameters) {
-  const rows = parameters.map((parameter) => element("tr", {},
-    element("td", {}, element("code", { textContent: parameter.name })),
-    element("td", { textContent: parameter.in }),
-    element("td", { textContent: parameter.description || resolve(spec, parameter.schema).description || "" })));
-  const head = element("tr", {}, ...["name", "in", "meaning"].map((text) => element("th", { textContent: text })));
-  return element("table", {}, head, ...rows);
+  return table(["name", "in", "type", "meaning"], parameters.map((parameter) => [
+    parameter.name, parameter.in, typeName(spec, parameter.schema),
+    parameter.description || resolve(spec, parameter.schema).description || ""]));
+}
+
+// The keys of a body that is an object, or of the first object among the forms that it may take.
+function bodyTable(spec, content) {
+  for (const media of Object.values(content || {})) {
+    const schema = resolve(spec, media.schema);
+    const forms = [schema, ...(schema.anyOf || schema.oneOf || [])].map((form) => resolve(spec, form));
+    const { properties, required = [] } = forms.find((form) => form.properties) || {};
+    if (!properties) continue;
+    return table(["key", "type", "meaning"], Object.entries(properties).map(([name, property]) => [
+      name, typeName(spec, property) + (required.includes(name) ? ", required" : ""),
+      property.description || resolve(spec, property).description || ""]));
+  }
+  return null;
+}
+
+function withExamples(spec, path, parameters) {
+  return path.replace(/\{(\w+)\}/g, (placeholder, name) => {
+    const parameter = (parameters || []).find((each) => each.in === "path" && each.name === name);
+    return (parameter && resolve(spec, parameter.schema).examples || [placeholder])[0];
+  });
 }
 
 function operationView(spec, path, method, operation) {
   const content = element("div");
-  if (operation.description) content.append(element("p", { textContent: operation.description }));
+  if (operation.description) content.append(element("p", {}, ...prose(operation.description)));
   if (operation.parameters && operation.parameters.length) {
     content.append(element("h3", { textContent: "Parameters" }), parameterTable(spec, operation.parameters));
   }
   const body = operation.requestBody ? bodyExample(spec, operation.requestBody.content) : null;
-  const secured = !(operation.security && operation.security.length === 0);
+  const keys = operation.requestBody ? bodyTable(spec, operation.requestBody.content) : null;
+  if (keys) content.append(element("h3", { textContent: "Body" }), keys);
+  // An empty alternative means: no token needed.
+  const secured = (operation.security || spec.security || []).some((scheme) => Object.keys(scheme).length)
+    && !(operation.security || spec.security).some((scheme) => !Object.keys(scheme).length);
   content.append(element("h3", { textContent: "Try it" }),
-    element("pre", { textContent: curl(method, path, body, secured) }));
+    element("pre", { textContent: curl(method, withExamples(spec, path, operation.parameters), body, secured) }));
   for (const [status, response] of Object.entries(operation.responses)) {
     content.append(element("h3", { textContent: `${status} ${response.description}` }));
     const answer = bodyExample(spec, response.content);
@@ -88,14 +133,15 @@ function operationView(spec, path, method, operation) {
   }
   const title = element("summary", {}, element("b", { textContent: method.toUpperCase() }),
     element("code", { textContent: path }), element("span", { textContent: operation.summary || "" }));
-  const view = element("details", {}, title, content);
-  view.dataset.words = `${method} ${path} ${operation.summary || ""}`.toLowerCase();
+  const view = element("details", { id: operation.operationId }, title, content);
+  view.dataset.words = `${method} ${path} ${operation.summary || ""} ${operation.description || ""}`.toLowerCase();
+  view.addEventListener("toggle", () => { if (view.open) history.replaceState(null, "", `#${view.id}`); });
   return view;
 }
 
 function show(spec) {
   document.getElementById("version").textContent = spec.info.version;
-  document.getElementById("description").textContent = spec.info.description || "";
+  document.getElementById("description").replaceChildren(...prose(spec.info.description));
   const groups = new Map();
   for (const [path, methods] of Object.entries(spec.paths)) {
     for (const method of METHODS.filter((name) => methods[name])) {
@@ -105,6 +151,15 @@ function show(spec) {
     }
   }
   document.getElementById("operations").replaceChildren(...groups.values());
+  openLinked();
+}
+
+function openLinked() {
+  const view = location.hash && document.getElementById(location.hash.slice(1));
+  if (view instanceof HTMLDetailsElement) {
+    view.open = true;
+    view.scrollIntoView();
+  }
 }
 
 function filter(words) {
@@ -117,6 +172,7 @@ function filter(words) {
 }
 
 document.getElementById("find").addEventListener("input", (event) => filter(event.target.value));
+window.addEventListener("hashchange", openLinked);
 fetch("/openapi.json")
   .then((response) => (response.ok ? response.json() : Promise.reject(new Error(`HTTP ${response.status}`))))
   .then(show)

@@ -27,23 +27,9 @@ _START = r"(?<![A-Za-z0-9])"
 _RUN_START = r"(?<![A-Za-z0-9_-])"
 
 _FURTHER_PREFIXES = (
-    "ntn_",
-    "secret_",
-    "lin_api_",
-    "PMAK-",
-    "NRAK-",
-    "figd_",
-    "sq0",
-    "dp.",
-    "glsa_",
-    "EAA",
-    "pat",
-    "AGE-",
-    "sbp_",
-    "rubygems_",
-    "nvapi-",
-    "fw_",
-)
+    "ntn_", "secret_", "lin_api_", "PMAK-", "NRAK-", "figd_", "sq0", "dp.", "glsa_", "EAA", "pat", "AGE-",
+    "sbp_", "rubygems_", "nvapi-", "fw_",
+)  # fmt: skip
 _RULES = (
     _Rule("anthropic-key", _START + r"sk-ant-[A-Za-z0-9_-]{16,}+", ("sk-ant-",)),
     _Rule("openai-key", _START + r"sk-[A-Za-z0-9_-]{16,}+", ("sk-",)),

@@ -15,23 +15,10 @@ _UNMISTAKABLE_LENGTH = 16
 _TELLING_NAME = re.compile(r"PASSWORD|SECRET|TOKEN|CREDENTIAL|(?:^|_|API|ACCESS)KEY(?:$|_)", re.IGNORECASE)
 _COMMON = frozenset(
     [
-        "changeme",
-        "password",
-        "localhost",
-        "production",
-        "development",
-        "undefined",
-        "disabled",
-        "enabled",
-        "required",
-        "optional",
-        "internal",
-        "username",
-        "anonymous",
-        "automatic",
-        "standard",
+        "changeme", "password", "localhost", "production", "development", "undefined", "disabled", "enabled",
+        "required", "optional", "internal", "username", "anonymous", "automatic", "standard",
     ]
-)
+)  # fmt: skip
 _PLAIN_WORDS = re.compile(r"[A-Za-z]{1,20}(?:[ ._-](?:[A-Za-z]{1,20}|\d{1,3}[a-z]?))*\Z")
 _PLAIN_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^@?]*\Z", re.IGNORECASE)
 _PATH = re.compile(r"(?:~|\.{1,2})?/[\w./ -]*\Z")

@@ -1,4 +1,4 @@
-"""What the running service does by the clock."""
+"""What happens to trajectories by the clock."""
 
 from __future__ import annotations
 
