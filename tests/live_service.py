@@ -45,6 +45,11 @@ class LiveService:
                 time.sleep(0.05)
         raise AssertionError(self.log.read_text("utf-8", "replace"))
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def client(self) -> WhetstoneClient:
         return WhetstoneClient(self.url)
 

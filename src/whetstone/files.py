@@ -1,7 +1,8 @@
-"""Files that are whole or absent: atomic, durable replacement."""
+"""Files that are whole or absent (atomic, durable replacement), and files as locks between processes."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
 from pathlib import Path
@@ -38,3 +39,28 @@ def sync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def take_lock(path: Path) -> int | None:
+    """Lock `path` for as long as this process, or one that it forks, keeps the descriptor open.
+
+    Returns the descriptor; None when somebody else holds the lock.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def is_locked(path: Path) -> bool:
+    """Whether somebody holds the lock of `path`."""
+    if not path.exists():
+        return False
+    descriptor = take_lock(path)
+    if descriptor is None:
+        return True
+    os.close(descriptor)
+    return False

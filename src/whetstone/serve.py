@@ -18,6 +18,7 @@ from whetstone.api.ws import MAX_FRAME_BYTES
 from whetstone.app import create_app
 from whetstone.db import Database
 from whetstone.errors import UnavailableError
+from whetstone.files import take_lock
 from whetstone.settings import Settings
 
 # Seconds; event streams end at once, ordinary requests get this long at a shutdown.
@@ -40,6 +41,7 @@ def serve(settings: Settings) -> None:
     # Before anything starts: a second service must not take over the jobs of the one that has the port.
     with _listen(settings.host, settings.port) as listener:
         _prepare_state_directory(settings)
+        _claim_state_directory(settings)
         asyncio.run(_prepare_database(settings))
         _run(settings, listener)
 
@@ -95,6 +97,16 @@ def _prepare_state_directory(settings: Settings) -> None:
             f"The state folder {folder} cannot be used: {_reason(error)}. "
             "Choose another with --state-dir or ELIZA_STATE_DIR"
         ) from error
+
+
+def _claim_state_directory(settings: Settings) -> None:
+    """One service a state folder: a second would take the first one's unfinished builds for abandoned ones."""
+    # The lock is held until the process ends, however it ends.
+    if take_lock(settings.state_dir / "service.lock") is None:
+        raise UnavailableError(
+            f"Another service uses the state folder {settings.state_dir}. "
+            "Stop it, or choose another folder with --state-dir or ELIZA_STATE_DIR"
+        )
 
 
 async def _prepare_database(settings: Settings) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from live_service import LiveService
+from whetstone.client import WhetstoneClientError
 from whetstone.errors import UnavailableError
 from whetstone.serve import serve
 from whetstone.settings import Settings
@@ -19,6 +22,7 @@ from whetstone.settings import Settings
 def refusal(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> str:
     """Why a service with `settings` does not start."""
     monkeypatch.setattr("whetstone.serve.configure_logging", lambda _: None)  # the process is pytest's
+    monkeypatch.setattr("whetstone.serve.os.umask", lambda _: None)
     with pytest.raises(UnavailableError) as refused:
         serve(settings.model_copy(update={"port": 0}))
     return refused.value.message
@@ -93,3 +97,38 @@ def test_database_that_cannot_be_used(
     message = refusal(monkeypatch, settings.model_copy(update={"database_url": url}))
     assert part in message
     assert "hunter" not in message
+
+
+def test_second_service_on_a_state_folder_is_refused(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with LiveService(settings) as first:
+        assert "Another service uses the state folder" in refusal(monkeypatch, settings)
+        first.kill()  # also a crash gives the folder free
+        with LiveService(settings) as second, second.client() as client:
+            assert client.status()["runtimeAvailable"]
+
+
+def test_files_are_for_their_owner_only(settings: Settings) -> None:
+    with LiveService(settings):
+        database = settings.state_dir / "whetstone.db"
+        assert database.stat().st_mode & 0o077 == 0
+
+
+def test_full_disk_is_told_and_passes(settings: Settings) -> None:
+    """A limit on the size of files stands for the full disk."""
+    with LiveService(settings) as service, service.client() as client:
+        client.record(_large("t-1"))
+        unlimited = resource.prlimit(service.pid, resource.RLIMIT_FSIZE, (400_000, resource.RLIM_INFINITY))
+        with pytest.raises(WhetstoneClientError, match="storage cannot be used now") as refused:
+            client.record([_large(f"t-{number}") for number in range(2, 12)])
+        assert refused.value.status == 503
+        assert client.trajectories()["total"] == 1
+        resource.prlimit(service.pid, resource.RLIMIT_FSIZE, unlimited)
+        client.record([_large(f"t-{number}") for number in range(2, 12)])
+        assert client.trajectories()["total"] == 11
+
+
+def _large(identifier: str) -> dict[str, Any]:
+    call = {"callId": "c", "userPrompt": "long " * 20_000, "response": "r"}
+    return {"id": identifier, "agentId": "a", "steps": [{"stepId": "s", "llmCalls": [call]}]}

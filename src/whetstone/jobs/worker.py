@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import importlib
 import os
 import signal
@@ -54,12 +53,13 @@ def main() -> int:
 
 @contextlib.contextmanager
 def _exclusive(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UnavailableError("Another worker is at work on this job") from None
+    lock = files.take_lock(path)
+    if lock is None:
+        raise UnavailableError("Another worker is at work on this job")
+    try:
         yield
+    finally:
+        os.close(lock)
 
 
 def _sign(folder: JobFolder) -> None:

@@ -17,8 +17,9 @@ from typing import Any
 import httpx
 import psutil
 
+from whetstone.files import is_locked
 from whetstone.lm.errors import LocalModelFailedError, LocalModelMissingError
-from whetstone.lm.local_files import ModelOptions, RunFiles, ServerRecord, is_locked
+from whetstone.lm.local_files import ModelOptions, RunFiles, ServerRecord
 from whetstone.settings import Settings
 
 _RUNTIME = "xllamacpp"

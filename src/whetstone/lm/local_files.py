@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -87,28 +85,3 @@ class ServerRecord:
             return process if same and process.status() != psutil.STATUS_ZOMBIE else None
         except psutil.Error:
             return None
-
-
-def take_lock(path: Path) -> int | None:
-    """Lock `path` for as long as this process, or one that it forks, keeps the descriptor open.
-
-    Returns the descriptor; None when somebody else holds the lock.
-    """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
-
-
-def is_locked(path: Path) -> bool:
-    """Whether somebody holds the lock of `path`."""
-    if not path.exists():
-        return False
-    descriptor = take_lock(path)
-    if descriptor is None:
-        return True
-    os.close(descriptor)
-    return False

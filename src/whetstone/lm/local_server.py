@@ -22,7 +22,8 @@ from urllib.parse import urlsplit
 import psutil
 import structlog
 
-from whetstone.lm.local_files import ModelOptions, RunFiles, ServerRecord, take_lock
+from whetstone.files import take_lock
+from whetstone.lm.local_files import ModelOptions, RunFiles, ServerRecord
 
 _log = structlog.get_logger(__name__)
 _PROMPT_CACHE_MIB = 256  # the runtime's own default is 8 GiB

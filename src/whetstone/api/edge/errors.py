@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import traceback
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -22,6 +25,7 @@ from whetstone.errors import WhetstoneError
 SENTENCE = "sentence"
 NOT_FOUND = "Not found"
 _METHOD_NOT_ALLOWED = 405
+_STORAGE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 _log = structlog.get_logger(__name__)
 
 
@@ -30,6 +34,8 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(WhetstoneError, _reported)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(OperationalError, _storage)
+    app.add_exception_handler(OSError, _storage)
 
 
 async def _reported(_request: Request, error: Exception) -> Response:
@@ -48,6 +54,20 @@ async def _http(_request: Request, error: Exception) -> Response:
     if error.status_code in {404, _METHOD_NOT_ALLOWED}:
         return error_response(404, NOT_FOUND)
     return error_response(error.status_code, str(error.detail))
+
+
+async def _storage(_request: Request, error: Exception) -> Response:
+    """The database or the disk refuses: full, read-only, locked for too long, or its server is away."""
+    if isinstance(error, OperationalError):
+        reason = str(error.orig).partition("\n")[0]
+    elif isinstance(error, OSError) and error.errno in _STORAGE_ERRORS:
+        reason = os.strerror(error.errno)
+    else:
+        raise error
+    _log.error("storage_unavailable", reason=reason)
+    return error_response(
+        503, f"The storage cannot be used now ({reason}), so nothing was changed. Try again later"
+    )
 
 
 def validation_sentence(errors: Sequence[Any]) -> str:
