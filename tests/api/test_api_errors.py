@@ -33,7 +33,7 @@ def error_of(response: httpx.Response) -> str:
     return body["error"]
 
 
-@pytest.mark.parametrize("path", ["/", "/nothing", "/api/trajectories/", "/api/training", "/openapi.json/x"])
+@pytest.mark.parametrize("path", ["/nothing", "/api/trajectories/", "/api/training", "/openapi.json/x"])
 async def test_unknown_path_is_404(client: httpx.AsyncClient, path: str) -> None:
     response = await client.get(path)
     assert response.status_code == 404

@@ -171,6 +171,12 @@ async def test_every_request_example_is_accepted(settings: Settings, document: d
                     assert response.status_code in expected, (method, path, example, response.text)
 
 
+async def test_opening_the_address_in_a_browser_leads_to_the_documentation(client: httpx.AsyncClient) -> None:
+    response = await client.get("/")
+    assert response.is_redirect
+    assert response.headers["location"] == "/docs"
+
+
 async def test_documentation_page_stands_alone(client: httpx.AsyncClient) -> None:
     page = await client.get("/docs")
     assert page.headers["content-type"].startswith("text/html")

@@ -153,7 +153,9 @@ class LMClient:
                     return await self._attempt(request, body)
             except TransientError as error:
                 if attempt >= self._retry.max_retries:
-                    raise LMUnavailableError(f"{error.message} (tried {attempt + 1} times).") from error
+                    raise LMUnavailableError(
+                        f"{error.message} (tried {attempt + 1} times). {self._endpoint.advice}"
+                    ) from error
                 delay = self._retry.delay(attempt, error.retry_after)
                 if error.retry_after is not None:
                     self._limiter.pause(min(error.retry_after, self._retry.max_retry_after))

@@ -34,6 +34,10 @@ class Endpoint(Protocol):
     def is_loopback(self) -> bool:
         """Whether it is on this machine, so that no proxy may come between."""
 
+    @property
+    def advice(self) -> str:
+        """What a person should look at when it does not answer."""
+
     async def identity(self) -> str:
         """What makes answers of this endpoint different from those of another; the same in every process."""
 
@@ -59,6 +63,7 @@ class RemoteEndpoint:
             "max_completion_tokens" if url.host == _COMPLETION_TOKENS_HOST else "max_tokens"
         )
         self.is_loopback = is_loopback(url.host)
+        self.advice = "Check that it runs there, and WHETSTONE_LM_BASE_URL"
         self._base_url = str(url)
 
     async def identity(self) -> str:

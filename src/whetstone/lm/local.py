@@ -39,6 +39,7 @@ class LocalModel:
     api_key: str | None = None
     max_tokens_field = "max_tokens"
     is_loopback = True
+    advice = "Its log is run/local-lm.log in the state folder"
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -141,7 +141,7 @@ class Evaluator:
         except LMError as error:
             self.unusable = self.unusable or _concerns_every_call(error)
             elapsed = (time.monotonic() - started) * 1000
-            return RowResult(example.id, None, error=f"{type(error).__name__}: {error}", latency_ms=elapsed)
+            return RowResult(example.id, None, error=str(error), latency_ms=elapsed)
         score = self._metric(example.expected, Answer(response.text, tuple(response.tool_calls or ())))
         return RowResult(
             example=example.id,

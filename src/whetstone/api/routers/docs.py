@@ -7,6 +7,7 @@ from functools import cache
 from importlib.resources import files
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
 
 from whetstone.api.responses import JsonResponse
 
@@ -24,6 +25,12 @@ async def openapi_document(request: Request) -> JsonResponse:
     """The OpenAPI document."""
     # The first time it takes half a second to make.
     return JsonResponse(await asyncio.to_thread(request.app.openapi))
+
+
+@router.get("/")
+async def front_door() -> RedirectResponse:
+    """For people who open the address in a browser."""
+    return RedirectResponse("/docs")
 
 
 @router.get("/docs")
