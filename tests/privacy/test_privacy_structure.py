@@ -107,11 +107,16 @@ def test_structural_ids_stay(plain_filter: PrivacyFilter, make_document: Make) -
     document = make_document(
         trajectory={"trajectoryId": "4111111111111111", "traceId": "415-555-0123", "scenarioId": "10.1.2.3"},
         callId="4111111111111111",
-        tags=["llm", "415-555-0123"],
         roomId="415-555-0123",
     )
     assert _value(plain_filter.trajectory(document)) == document
     assert plain_filter.report.redaction_count == 0
+
+
+def test_labels_are_text(plain_filter: PrivacyFilter, make_document: Make) -> None:
+    filtered = _value(plain_filter.trajectory(make_document(tags=["llm", "415-555-0123", "step:should_respond"])))
+    tags = filtered["steps"][0]["llmCalls"][0]["tags"]
+    assert tags == ["llm", "[REDACTED_PHONE]", "step:should_respond"]
 
 
 def test_text_and_credentials_under_an_ids_key_are_no_ids(

@@ -52,11 +52,11 @@ _MESSAGE = Shape(
 _CORRECTION = Shape(names=_keys("text source comment"), parts={"toolCalls": _TOOL_CALL})
 _CALL = Shape(
     ids=_keys(
-        "callId stepId model modelVersion modelSlot modelType provider purpose actionType stepType tags finishReason runId"
+        "callId stepId model modelVersion modelSlot modelType provider purpose actionType stepType finishReason runId"
         " roomId messageId executionTraceId traceId"
     ),
     names=_keys(
-        "timestamp createdAt position systemPrompt userPrompt prompt input response reasoning toolChoice temperature"
+        "timestamp createdAt position tags systemPrompt userPrompt prompt input response reasoning toolChoice temperature"
         " maxTokens topP latencyMs promptTokens completionTokens totalTokens cacheReadInputTokens cacheCreationInputTokens"
         " reasoningTokens tokenUsageEstimated metadata"
     ),
@@ -71,8 +71,8 @@ _ACTION = Shape(
     names=_keys("timestamp parameters success error reasoning result"),
 )
 _STEP = Shape(
-    ids=_keys("stepId kind scriptHash childSteps usedSkills"),
-    names=_keys("stepNumber timestamp script reward done environmentState observation metadata"),
+    ids=_keys("stepId kind scriptHash childSteps"),
+    names=_keys("stepNumber timestamp usedSkills script reward done environmentState observation metadata"),
     parts={"llmCalls": _CALL, "providerAccesses": _ACCESS, "action": _ACTION},
 )
 _METRICS = Shape(ids=_keys("finalStatus"), names=_keys("episodeLength"))
