@@ -16,9 +16,8 @@ import whetstone
 from whetstone.api.edge.logs import configure_logging
 from whetstone.api.ws import MAX_FRAME_BYTES
 from whetstone.app import create_app
-from whetstone.db import Database
 from whetstone.errors import UnavailableError
-from whetstone.files import take_lock
+from whetstone.preflight import claim_state_directory, prepare_database, prepare_state_directory, reason
 from whetstone.settings import Settings
 
 # Seconds; event streams end at once, ordinary requests get this long at a shutdown.
@@ -40,9 +39,9 @@ def serve(settings: Settings) -> None:
     os.umask(_PRIVATE)
     # Before anything starts: a second service must not take over the jobs of the one that has the port.
     with _listen(settings.host, settings.port) as listener:
-        _prepare_state_directory(settings)
-        _claim_state_directory(settings)
-        asyncio.run(_prepare_database(settings))
+        prepare_state_directory(settings)
+        claim_state_directory(settings)
+        asyncio.run(prepare_database(settings))
         _run(settings, listener)
 
 
@@ -83,66 +82,7 @@ def _listen(host: str, port: int) -> socket.socket:
             )
         else:
             advice = "Choose an address of this machine with --host or ELIZA_API_BIND"
-        raise UnavailableError(f"Cannot listen on {host} port {port}: {_reason(error)}. {advice}") from error
-
-
-def _prepare_state_directory(settings: Settings) -> None:
-    folder = settings.state_dir
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise PermissionError(f"no permission to write in {folder}")
-    except OSError as error:
-        raise UnavailableError(
-            f"The state folder {folder} cannot be used: {_reason(error)}. "
-            "Choose another with --state-dir or ELIZA_STATE_DIR"
-        ) from error
-
-
-def _claim_state_directory(settings: Settings) -> None:
-    """One service a state folder: a second would take the first one's unfinished builds for abandoned ones."""
-    # The lock is held until the process ends, however it ends.
-    if take_lock(settings.state_dir / "service.lock") is None:
-        raise UnavailableError(
-            f"Another service uses the state folder {settings.state_dir}. "
-            "Stop it, or choose another folder with --state-dir or ELIZA_STATE_DIR"
-        )
-
-
-async def _prepare_database(settings: Settings) -> None:
-    """Open the database once and bring its schema up to date.
-
-    The text of a driver's error is not repeated where it may hold the password of the URL.
-    """
-    try:
-        database = Database(settings.sqlalchemy_url())
-    except ModuleNotFoundError as error:
-        raise UnavailableError(
-            f"DATABASE_URL needs the driver {error.name}, which is not installed. Whetstone runs on SQLite, and on "
-            "PostgreSQL after: pip install 'whetstone[postgres]'"
-        ) from error
-    except Exception as error:
-        raise UnavailableError(
-            "DATABASE_URL cannot be read. It must look like postgresql://user:password@host:5432/name or "
-            "sqlite:///path, with special characters of the password percent-encoded"
-        ) from error
-    where = database.url.render_as_string(hide_password=True)
-    try:
-        await database.open()
-    except Exception as error:
-        raise UnavailableError(
-            f"The database {where} cannot be used: {_reason(error)}. Check DATABASE_URL, and that its server runs"
-        ) from error
-    finally:
-        await database.close()
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        # asyncio adds the address to the text of a known number.
-        number = error.errno or 0
-        return os.strerror(number) if number in errno.errorcode else error.strerror
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+        raise UnavailableError(f"Cannot listen on {host} port {port}: {reason(error)}. {advice}") from error
 
 
 def _url(listener: socket.socket) -> str:
