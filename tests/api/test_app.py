@@ -78,7 +78,7 @@ def test_log_lines(log_format: str) -> None:
         f"configure_logging(Settings(log_format={log_format!r}, log_level='info'));"
         "log = structlog.get_logger('x'); log.debug('hidden'); log.info('shown', number=5);"
         "logging.getLogger('uvicorn.error').warning('from a library')\n"
-        "try:\n    prompt = 'a private text'; 1 / 0\nexcept ZeroDivisionError: log.exception('failed')"
+        "try:\n    prompt = 'a private' + ' text'\n    1 / 0\nexcept ZeroDivisionError: log.exception('failed')"
     )
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     lines = finished.stdout.splitlines()
