@@ -6,6 +6,7 @@ import tempfile
 import uuid
 import warnings
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -41,29 +42,42 @@ def postgresql_url() -> Iterator[str]:
             server.cleanup()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    """An open, empty database; each test that asks for it runs on SQLite and on PostgreSQL."""
-    if request.param == "sqlite":
-        database = Database(f"sqlite+aiosqlite:///{tmp_path / 'whetstone.db'}")
-        await database.open()
-        yield database
-        await database.close()
-        return
-    server = make_url(request.getfixturevalue("postgresql_url")).set(drivername="postgresql+asyncpg")
+@asynccontextmanager
+async def new_postgresql_database(server_url: str) -> AsyncIterator[str]:
+    """URL of a new, empty database on that server; the database is gone when the block ends."""
+    server = make_url(server_url)
     name = f"test_{uuid.uuid4().hex}"
-    admin = create_async_engine(server, isolation_level="AUTOCOMMIT")
+    admin = create_async_engine(server.set(drivername="postgresql+asyncpg"), isolation_level="AUTOCOMMIT")
     async with admin.connect() as connection:
         await connection.execute(text(f"CREATE DATABASE {name}"))
-    database = Database(server.set(database=name).render_as_string(hide_password=False))
-    await database.open()
     try:
-        yield database
+        yield server.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
     finally:
-        await database.close()
         async with admin.connect() as connection:
             await connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
         await admin.dispose()
+
+
+@pytest.fixture
+async def fresh_postgresql_url(postgresql_url: str) -> AsyncIterator[str]:
+    """URL of an empty PostgreSQL database."""
+    async with new_postgresql_database(postgresql_url) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    """An open, empty database; each test that asks for it runs on SQLite and on PostgreSQL."""
+    async with AsyncExitStack() as stack:
+        if request.param == "sqlite":
+            url = f"sqlite:///{tmp_path / 'whetstone.db'}"
+        else:
+            server_url = request.getfixturevalue("postgresql_url")
+            url = await stack.enter_async_context(new_postgresql_database(server_url))
+        database = Database(Settings(_env_file=None, database_url=url).sqlalchemy_url())
+        await database.open()
+        stack.push_async_callback(database.close)
+        yield database
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -74,6 +75,20 @@ def paid_twice(peer: OpenAIPeer) -> list[int]:
 
 
 def test_a_better_prompt_is_found_proven_and_written(service: LiveService) -> None:
+    check_the_loop(service)
+
+
+async def test_the_loop_on_postgresql(
+    settings: Settings, openai_peer: OpenAIPeer, fresh_postgresql_url: str
+) -> None:
+    openai_peer.answer = learning_model
+    remote = {"lm_provider": "openai", "lm_base_url": openai_peer.base_url, "lm_model": "peer"}
+    with LiveService(settings.model_copy(update={**remote, "database_url": fresh_postgresql_url})) as live:
+        await asyncio.to_thread(check_the_loop, live)
+    assert not (settings.state_dir / "whetstone.db").exists()
+
+
+def check_the_loop(service: LiveService) -> None:
     with service.client() as client:
         job = finished(client, start_job(client))
         assert job["status"] == "completed", job

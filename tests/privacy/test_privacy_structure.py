@@ -114,7 +114,9 @@ def test_structural_ids_stay(plain_filter: PrivacyFilter, make_document: Make) -
 
 
 def test_labels_are_text(plain_filter: PrivacyFilter, make_document: Make) -> None:
-    filtered = _value(plain_filter.trajectory(make_document(tags=["llm", "415-555-0123", "step:should_respond"])))
+    filtered = _value(
+        plain_filter.trajectory(make_document(tags=["llm", "415-555-0123", "step:should_respond"]))
+    )
     tags = filtered["steps"][0]["llmCalls"][0]["tags"]
     assert tags == ["llm", "[REDACTED_PHONE]", "step:should_respond"]
 
