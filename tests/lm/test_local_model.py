@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -20,6 +21,7 @@ from whetstone.lm.client import LMClient
 from whetstone.lm.errors import LMRequestError, LocalModelFailedError, LocalModelMissingError
 from whetstone.lm.local import LocalModel, weights
 from whetstone.lm.local_files import ModelOptions, RunFiles, ServerRecord
+from whetstone.processes import ProcessIdentity
 from whetstone.settings import Settings
 
 _OPTIONS = ModelOptions("/nowhere/model.gguf", 1, 2, 1024)
@@ -109,10 +111,13 @@ async def test_identity_follows_the_content_of_the_file(settings: Settings, tmp_
 
 def test_a_record_of_another_process_is_stale(settings: Settings) -> None:
     here = psutil.Process()
-    assert ServerRecord(here.pid, here.create_time(), 1, _OPTIONS).process() == here
-    assert ServerRecord(here.pid, here.create_time() - 60, 1, _OPTIONS).process() is None
+    identity = ProcessIdentity.of(here.pid)
+    assert identity is not None
+    earlier = replace(identity, start_time=identity.start_time - 60)
+    assert ServerRecord(identity, 1, _OPTIONS).process() == here
+    assert ServerRecord(earlier, 1, _OPTIONS).process() is None
     record = RunFiles.under(settings.state_dir).record
-    ServerRecord(here.pid, here.create_time() - 60, 1, _OPTIONS).write(record)
+    ServerRecord(earlier, 1, _OPTIONS).write(record)
     assert LocalModel(settings).status() == {"running": False}
 
 
@@ -120,7 +125,10 @@ async def test_stop_never_ends_an_innocent_process(settings: Settings) -> None:
     innocent = await asyncio.create_subprocess_exec(sys.executable, "-c", "import time; time.sleep(60)")
     try:
         record = RunFiles.under(settings.state_dir).record
-        ServerRecord(innocent.pid, time.time() - 3600, 1, _OPTIONS).write(record)
+        identity = ProcessIdentity.of(innocent.pid)
+        assert identity is not None
+        earlier = replace(identity, start_time=identity.start_time - 3600)
+        ServerRecord(earlier, 1, _OPTIONS).write(record)
         assert not await LocalModel(settings).stop()
         assert innocent.returncode is None
         assert psutil.pid_exists(innocent.pid)

@@ -25,9 +25,9 @@ from whetstone import files
 from whetstone.errors import UnavailableError, WhetstoneError
 from whetstone.jobs.event import JOB_CANCELLED, JOB_COMPLETED, JOB_FAILED, JOB_LOG, JOB_STARTED
 from whetstone.jobs.jobfile import JobFile, JobFolder
-from whetstone.jobs.launchers.processes import ProcessIdentity
 from whetstone.jobs.reporter import PROGRESS_INTERVAL_SECONDS, EventFile, EventReporter
 from whetstone.optimize.reporter import Reporter
+from whetstone.processes import ProcessIdentity
 from whetstone.storable import clean_json
 
 # Runs the job to its end and returns its result (a JSON object; its "message" is the closing sentence).

@@ -107,14 +107,13 @@ class LocalModel:
             await asyncio.sleep(_BUSY_WAIT_SECONDS)
 
     def status(self) -> dict[str, Any]:
-        """`running`, and if so `pid`, `startTime` (s), `baseUrl`, `model`, `threads`, `parallel`, `context`."""
+        """`running`, and if so `pid`, `startTime`, `bootId`, `baseUrl`, `model`, `threads`, `parallel`, `context`."""
         record = ServerRecord.read(self._files.record)
         if record is None or record.process() is None:
             return {"running": False}
         return {
             "running": True,
-            "pid": record.pid,
-            "startTime": record.start_time,
+            **record.identity.to_dict(),
             "baseUrl": record.base_url,
             **asdict(record.options),
         }

@@ -10,9 +10,7 @@ import orjson
 import psutil
 
 from whetstone.files import write_json
-
-# Process start times are computed from the boot time, which shifts a little when the clock is adjusted.
-_START_TIME_TOLERANCE_SECONDS = 2.0
+from whetstone.processes import ProcessIdentity
 
 
 @dataclass(frozen=True)
@@ -48,10 +46,9 @@ class ModelOptions:
 
 @dataclass(frozen=True)
 class ServerRecord:
-    """A running server. `start_time` is that of the process, in seconds since the epoch."""
+    """A running server."""
 
-    pid: int
-    start_time: float
+    identity: ProcessIdentity
     port: int
     options: ModelOptions
 
@@ -66,22 +63,18 @@ class ServerRecord:
         try:
             value = orjson.loads(path.read_bytes())
             options = ModelOptions(**{name: value[name] for name in ModelOptions.__annotations__})
-            return cls(value["pid"], value["startTime"], value["port"], options)
+            identity = ProcessIdentity.parse(value)
+            return cls(identity, value["port"], options) if identity is not None else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def write(self, path: Path) -> None:
         """Replace `path` atomically."""
-        write_json(
-            path,
-            {"pid": self.pid, "startTime": self.start_time, "port": self.port, **asdict(self.options)},
-        )
+        write_json(path, {**self.identity.to_dict(), "port": self.port, **asdict(self.options)})
 
     def process(self) -> psutil.Process | None:
-        """Its process, if that still lives and is not another one that got the same pid."""
+        """Its process, if that still runs."""
         try:
-            process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.start_time) < _START_TIME_TOLERANCE_SECONDS
-            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-        except psutil.Error:
+            return psutil.Process(self.identity.pid) if self.identity.is_alive() else None
+        except psutil.NoSuchProcess:
             return None

@@ -19,11 +19,11 @@ from types import FrameType
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
-import psutil
 import structlog
 
 from whetstone.files import take_lock
 from whetstone.lm.local_files import ModelOptions, RunFiles, ServerRecord
+from whetstone.processes import ProcessIdentity
 
 _log = structlog.get_logger(__name__)
 _PROMPT_CACHE_MIB = 256  # the runtime's own default is 8 GiB
@@ -80,9 +80,11 @@ def _serve(files: RunFiles, options: ModelOptions, idle_seconds: float, told: in
         signal.signal(signal.SIGINT, _terminate)
         server = _load(options)
         port = urlsplit(server.listening_address).port
-        record = ServerRecord(os.getpid(), psutil.Process().create_time(), port or 0, options)
+        identity = ProcessIdentity.of(os.getpid())
+        assert identity is not None  # noqa: S101 - this process lives
+        record = ServerRecord(identity, port or 0, options)
         record.write(files.record)
-        _log.info("local_lm_ready", pid=record.pid, port=record.port)
+        _log.info("local_lm_ready", pid=identity.pid, port=record.port)
         with contextlib.suppress(BrokenPipeError):  # the starter did not wait; others may use the server
             os.write(told, b"ready\n")
         os.close(told)
@@ -91,7 +93,7 @@ def _serve(files: RunFiles, options: ModelOptions, idle_seconds: float, told: in
         reason = "terminated"
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     mine = ServerRecord.read(files.record)
-    if mine is not None and mine.pid == os.getpid():
+    if mine is not None and mine.identity.pid == os.getpid():
         files.record.unlink(missing_ok=True)
     _log.info("local_lm_stopped", reason=reason)
     # Not by returning: destroying the runtime's server waits without limit for requests in flight, and there

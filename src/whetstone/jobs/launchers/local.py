@@ -20,7 +20,7 @@ from whetstone.errors import UnavailableError
 from whetstone.jobs.jobfile import JobFolder
 from whetstone.jobs.launchers.base import Exit
 from whetstone.jobs.launchers.environment import worker_environment
-from whetstone.jobs.launchers.processes import ProcessIdentity
+from whetstone.processes import ProcessIdentity
 from whetstone.settings import Settings
 
 
