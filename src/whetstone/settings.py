@@ -332,20 +332,21 @@ class Settings(BaseSettings):
         """Folder of the prompt artifacts, one folder a task."""
         return self.state_dir / "optimized-prompts"
 
-    def child_environment(self) -> dict[str, str]:
+    def child_environment(self, *, without: Collection[str] = ()) -> dict[str, str]:
         """Environment for a child process that shall have these settings, and nothing else of ours.
 
-        Holds what a program needs to run at all (PATH, HOME, locale…) and every setting by its first name.
+        Holds what a program needs to run at all (PATH, HOME, locale…) and every setting by its first name, but
+        those whose fields `without` names.
         """
-        environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        variables = environment(_INHERITED)
         for name, field in type(self).model_fields.items():
             value = getattr(self, name)
-            if value is None or value == []:
+            if name in without or value is None or value == []:
                 continue
             alias = field.validation_alias
             variable = str(alias.choices[0] if isinstance(alias, AliasChoices) else alias)
-            environment[variable] = _environment_text(value)
-        return environment
+            variables[variable] = _environment_text(value)
+        return variables
 
     def sqlalchemy_url(self) -> str:
         """The database URL with the async driver of its dialect."""

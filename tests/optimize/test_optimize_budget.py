@@ -12,7 +12,7 @@ from openai_peer import OpenAIPeer
 from optimize_world import Recorder, learns_from_turns, peer_settings, rows, spec_for, write_dataset
 from whetstone.errors import InvalidInputError
 from whetstone.optimize.native import run
-from whetstone.optimize.spec import BudgetLimits, FewShotOptions
+from whetstone.optimize.spec import BudgetLimits, FewShotOptions, NativeSpec
 from whetstone.settings import Settings
 
 MADE = rows(50)  # 20 train, 10 validation, 20 test
@@ -27,6 +27,10 @@ def lm_settings(settings: Settings, openai_peer: OpenAIPeer) -> Settings:
     return peer_settings(settings, openai_peer)
 
 
+def limited(folder: Path, budget: BudgetLimits) -> NativeSpec:
+    return spec_for(folder, write_dataset(folder / "dataset", MADE), few_shot=SMALL, budget=budget)
+
+
 @given(calls=st.integers(1, 200))
 @hypothesis_settings(
     max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -37,12 +41,7 @@ async def test_the_calls_are_never_overshot_and_always_reach_the_gate(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         openai_peer.calls.clear()
-        spec = spec_for(
-            folder,
-            write_dataset(folder / "dataset", MADE),
-            few_shot=SMALL,
-            budget=BudgetLimits(max_calls=calls),
-        )
+        spec = limited(folder, BudgetLimits(max_calls=calls))
         settings = lm_settings.model_copy(update={"state_dir": folder / "state"})
         if calls < GATE_CALLS + SMALLEST_SEARCH:
             with pytest.raises(InvalidInputError, match="at least 56 calls"):
@@ -65,12 +64,7 @@ async def test_the_tokens_are_never_overshot(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         openai_peer.calls.clear()
-        spec = spec_for(
-            folder,
-            write_dataset(folder / "dataset", MADE),
-            few_shot=SMALL,
-            budget=BudgetLimits(max_tokens=tokens),
-        )
+        spec = limited(folder, BudgetLimits(max_tokens=tokens))
         settings = lm_settings.model_copy(update={"state_dir": folder / "state"})
         try:
             result = await run(spec, Recorder(), settings)

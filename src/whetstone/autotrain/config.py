@@ -57,6 +57,20 @@ class AutoTrainConfig:
         own = self._override(task).cooldown_hours
         return round((self.trigger_cooldown_hours if own is None else own) * 3_600_000)
 
+    def status(self) -> dict[str, Any]:
+        """The snapshot of contract §7.1: no trajectories are counted and no service starts runs yet."""
+        tasks = task_names()
+        return {
+            "autoTrainEnabled": self.auto_train,
+            "triggerThreshold": self.trigger_threshold,
+            "cooldownHours": self.trigger_cooldown_hours,
+            "counters": {},
+            "lastTrain": {},
+            "perTaskThresholds": {task: self.threshold(task) for task in tasks},
+            "perTaskCooldownMs": {task: self.cooldown_ms(task) for task in tasks},
+            "serviceRegistered": False,
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """The document of contract §13.1."""
         return {

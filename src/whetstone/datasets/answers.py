@@ -20,7 +20,7 @@ _PRIMARY_CONTEXT = re.compile(_FIELD.format(name="primaryContext"), re.MULTILINE
 _SECONDARY_CONTEXTS = re.compile(_FIELD.format(name="secondaryContexts"), re.MULTILINE | re.DOTALL)
 _ACTIONS = re.compile(_FIELD.format(name="actions?"), re.MULTILINE | re.DOTALL)
 _NAME = re.compile(r"[\w.-]+")
-_ACTION_KEYS = ("action", "actionName", "name", "type", "actions")
+ACTION_KEYS = ("action", "actionName", "name", "type", "actions")
 
 
 def json_object(text: str) -> dict[str, Any] | None:
@@ -133,7 +133,7 @@ def _field(pattern: re.Pattern[str], text: str) -> str | None:
 
 
 def _named_action(answer: Mapping[str, Any]) -> str | None:
-    for key in _ACTION_KEYS:
+    for key in ACTION_KEYS:
         value = answer.get(key)
         first = value[0] if isinstance(value, list) and value else value
         if isinstance(first, Mapping):

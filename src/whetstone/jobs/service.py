@@ -54,12 +54,14 @@ class JobService:
         backends: Mapping[str, Backend] = BACKENDS,
         launcher: Launcher | None = None,
     ) -> None:
+        self._database = database
         self._events = events
         self._reader = JobReader(database)
         self._datasets = datasets
         self._max_running = settings.max_running_jobs
         self._workshop = Workshop(
             events=events,
+            database=database,
             reader=self._reader,
             datasets=datasets,
             launcher=launcher or LocalLauncher(settings),
@@ -100,7 +102,7 @@ class JobService:
         if options.dataset_id is not None:
             await self._check_dataset(options.dataset_id)
         job_id = ids.new_id("job")
-        async with self._events.transaction() as connection:
+        async with self._database.write() as connection:
             await store.insert_job(
                 connection,
                 {
@@ -181,7 +183,7 @@ class JobService:
         return True
 
     async def _cancel_running(self, job_id: str) -> None:
-        async with self._events.transaction() as connection:
+        async with self._database.write() as connection:
             await store.set_columns(connection, job_id, cancel_requested=True)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LONGEST_CANCEL_SECONDS):

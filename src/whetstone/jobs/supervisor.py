@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from whetstone.datasets.options import BuildOptions
 from whetstone.datasets.store import DatasetStore
+from whetstone.db import Database
 from whetstone.errors import UnavailableError, WhetstoneError
 from whetstone.jobs import store
 from whetstone.jobs.backends import Backend, find_backend
@@ -44,6 +45,7 @@ class _LeftError(Exception):
 class Workshop:
     """What all supervisors share."""
 
+    database: Database
     events: EventLog
     reader: JobReader
     datasets: DatasetStore
@@ -180,7 +182,7 @@ class Supervisor:
         return worker
 
     async def _note(self, **columns: Any) -> None:
-        async with self._events.transaction() as connection:
+        async with self._workshop.database.write() as connection:
             await store.set_columns(connection, self._job_id, **columns)
 
     async def _watch(self, worker: Worker, follower: EventFollower) -> Exit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter
 
@@ -12,9 +12,9 @@ from whetstone.api.models.auto import AutoConfigAnswer, AutoConfigUpdate, AutoSt
 from whetstone.api.models.base import COMMON_ERRORS, Error, errors
 from whetstone.api.paths import ID, RUN_ID
 from whetstone.api.responses import JsonResponse
-from whetstone.api.services import Services, ServicesDep
+from whetstone.api.services import ServicesDep
 from whetstone.autotrain.config import KNOWN_BACKENDS, AutoTrainConfig
-from whetstone.datasets.tasks import get_task, task_names
+from whetstone.datasets.tasks import get_task
 from whetstone.errors import InvalidInputError, NotAvailableError, NotFoundError
 
 router = APIRouter(
@@ -49,7 +49,7 @@ async def update_config(services: ServicesDep, body: AutoConfigUpdate) -> JsonRe
 @router.get("/status", response_model=AutoStatus, summary="Where auto-training stands")
 async def get_status(services: ServicesDep) -> JsonResponse:
     """Thresholds per task; `serviceRegistered` is false: no run starts by itself in this version."""
-    return JsonResponse(await auto_status(services))
+    return JsonResponse((await asyncio.to_thread(services.auto_config.load)).status())
 
 
 @router.get("/runs", response_model=RunList, summary="List auto-training runs")
@@ -84,22 +84,6 @@ async def trigger(body: TriggerRun) -> JsonResponse:
         "Auto-training runs are not part of this version of Whetstone; start a job at POST /api/training/jobs"
     )
     raise NotAvailableError(msg)
-
-
-async def auto_status(services: Services) -> dict[str, Any]:
-    """The snapshot of contract §7.1."""
-    config = await asyncio.to_thread(services.auto_config.load)
-    tasks = task_names()
-    return {
-        "autoTrainEnabled": config.auto_train,
-        "triggerThreshold": config.trigger_threshold,
-        "cooldownHours": config.trigger_cooldown_hours,
-        "counters": {},
-        "lastTrain": {},
-        "perTaskThresholds": {task: config.threshold(task) for task in tasks},
-        "perTaskCooldownMs": {task: config.cooldown_ms(task) for task in tasks},
-        "serviceRegistered": False,
-    }
 
 
 def _config_answer(config: AutoTrainConfig) -> JsonResponse:

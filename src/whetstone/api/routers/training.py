@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -16,7 +17,6 @@ from whetstone.api.models.training import (
 )
 from whetstone.api.paths import ID, TRAJECTORY_ID
 from whetstone.api.responses import JsonResponse
-from whetstone.api.routers.auto import auto_status
 from whetstone.api.services import ServicesDep
 from whetstone.errors import NotFoundError
 from whetstone.jobs.backends import BACKENDS, FINE_TUNING
@@ -31,6 +31,7 @@ router = APIRouter(prefix="/api/training", tags=["training"], responses=COMMON_E
 async def get_status(services: ServicesDep) -> JsonResponse:
     """How many trajectories, datasets, jobs by state and models there are, and where auto-training stands."""
     jobs = await services.jobs.counts()
+    auto_config = await asyncio.to_thread(services.auto_config.load)
     return JsonResponse(
         {
             "runtimeAvailable": True,
@@ -42,7 +43,7 @@ async def get_status(services: ServicesDep) -> JsonResponse:
             "failedJobs": jobs[JobStatus.FAILED],
             "modelCount": 0,
             "datasetCount": await services.datasets.count(),
-            "autoTrain": await auto_status(services),
+            "autoTrain": auto_config.status(),
         }
     )
 

@@ -6,8 +6,6 @@ language model and its accelerators, and neither the service's tokens nor its da
 
 from __future__ import annotations
 
-from pydantic import AliasChoices
-
 from whetstone.settings import Settings, environment
 
 # Beside what every child process gets: our code, native libraries, accelerators, the way to the model.
@@ -21,11 +19,4 @@ _SERVER_ONLY = ("api_token", "server_shared_secret", "database_url")
 
 def worker_environment(settings: Settings) -> dict[str, str]:
     """The environment of a worker that shall see the same settings as this process."""
-    secret = {name for field in _SERVER_ONLY for name in _aliases(field)}
-    everything = settings.child_environment() | environment(_INHERITED)
-    return {name: value for name, value in everything.items() if name not in secret}
-
-
-def _aliases(field: str) -> list[str]:
-    alias = Settings.model_fields[field].validation_alias
-    return [str(name) for name in alias.choices] if isinstance(alias, AliasChoices) else [str(alias)]
+    return settings.child_environment(without=_SERVER_ONLY) | environment(_INHERITED)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from whetstone.datasets.answers import ACTION_KEYS
 from whetstone.optimize.metrics.parsing import (
     MAX_LENGTH,
     UnreadableError,
@@ -23,7 +24,6 @@ from whetstone.optimize.metrics.parsing import (
 )
 from whetstone.optimize.metrics.types import Answer
 
-_NAME_KEYS = ("action", "actionName", "name", "type", "actions")
 _ARGUMENT_KEYS = ("parameters", "params", "args", "arguments", "input")
 _NOTHING = frozenset({"", "none", "null", "nothing", "no_action", "noop"})
 _ACTION_WORD = re.compile(r"[A-Z][A-Z0-9_]+")
@@ -72,7 +72,7 @@ def _from_json(found: Mapping[str, Any]) -> Plan | None:
     for key in ("toolCalls", "tool_calls"):
         if isinstance(found.get(key), list) and found[key]:
             return _plan([_tool_call(call) for call in found[key]])
-    for key in _NAME_KEYS:
+    for key in ACTION_KEYS:
         if key not in found:
             continue
         value = found[key]
@@ -88,7 +88,7 @@ def _named_call(value: Any, arguments: Mapping[str, Any]) -> Call:
     if isinstance(value, str):
         return Call(value, arguments)
     if isinstance(value, Mapping):
-        name = next((value[key] for key in _NAME_KEYS if isinstance(value.get(key), str)), None)
+        name = next((value[key] for key in ACTION_KEYS if isinstance(value.get(key), str)), None)
         if name is not None:
             return Call(name, _arguments(value))
     raise UnreadableError("an action without a name")
