@@ -145,6 +145,7 @@ class Draft:
             self.header["llm_call_count"] += 1
             for column in _TOKEN_COLUMNS:
                 self.header[column] += row[column] or 0
+            self.header["total_tokens"] = self.header["prompt_tokens"] + self.header["completion_tokens"]
         if arrived:
             self._keep_corrections({id_: each for id_, each in waiting.items() if id_ not in arrived})
 

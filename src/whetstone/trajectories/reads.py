@@ -13,6 +13,7 @@ from whetstone.db import Database
 from whetstone.storable import clean_text
 from whetstone.trajectories.conditions import TrajectoryFilter
 from whetstone.trajectories.documents import Json, document, list_record
+from whetstone.trajectories.shared_texts import load_texts
 from whetstone.trajectories.tables import llm_calls, provider_accesses, steps, trajectories, trajectory_events
 
 _RECORDS = 500  # list records a page
@@ -125,6 +126,7 @@ async def _documents(connection: AsyncConnection, rows: Sequence[Row]) -> list[J
         await _by_owner(connection, table, keys)
         for table in (steps, llm_calls, provider_accesses, trajectory_events)
     ]
+    await load_texts(connection, (row for owned in parts[1].values() for row in owned))
     return [document(row, *(part[row["key"]] for part in parts)) for row in rows]
 
 

@@ -12,13 +12,13 @@ from functools import cache
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Text, cast, exists, literal, or_
+from sqlalchemy import ColumnElement, Text, cast, exists, literal, or_, select
 from sqlalchemy.sql.elements import ColumnClause
 
 from whetstone.db.engine import Dialect
 from whetstone.errors import InvalidInputError
 from whetstone.storable import clean_text
-from whetstone.trajectories.tables import llm_calls, provider_accesses, trajectories
+from whetstone.trajectories.tables import llm_calls, provider_accesses, shared_texts, trajectories
 
 MAX_SEARCH = 1000
 """Characters of a search text; keeps patterns below SQLite's limit of 50,000 bytes."""
@@ -29,7 +29,7 @@ _LAST_CASED = 0x1E943  # the last letter that has a case, as of Unicode 16
 
 _PLAIN = {
     trajectories: ("id", "source", "status", "agent_id", "scenario_id", "batch_id"),
-    llm_calls: ("model", "system_prompt", "user_prompt", "response", "purpose", "action_type"),
+    llm_calls: ("model", "user_prompt", "response", "purpose", "action_type"),
     provider_accesses: ("provider_name", "purpose"),
 }
 _JSON = {
@@ -54,6 +54,10 @@ def matches(dialect: Dialect, needle: str) -> ColumnElement[bool]:
             text = cast(table.c[name], Text)
             fields += [_holds(dialect, text, form) for form in _forms_in_json(needle)]
         found = or_(*fields)
+        if table is llm_calls:
+            shared = or_(*(_holds(dialect, shared_texts.c.body, form) for form in _forms_in_json(needle)))
+            keys = select(shared_texts.c.key).where(shared)
+            found = or_(found, table.c.system_prompt_key.in_(keys), table.c.tools_key.in_(keys))
         if table is not trajectories:
             found = exists().where(table.c.trajectory_key == trajectories.c.key, found)
         conditions.append(found)

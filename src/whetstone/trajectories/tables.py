@@ -1,7 +1,7 @@
 """Tables of the trajectory store: a trajectory has steps; a step has LLM calls, provider accesses and events.
 
-Times are integer milliseconds since the epoch. The counters on `trajectories` are rollups of the rows below it,
-kept right by the store in the transaction that changes those rows.
+Times are integer milliseconds since the epoch. The counters on `trajectories` are rollups of the rows below it, and
+`trajectory_counters` of all trajectories; both are kept right in the transaction that changes what they count.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
+    Numeric,
+    PrimaryKeyConstraint,
     String,
     Table,
     Text,
@@ -59,8 +62,12 @@ trajectories = Table(
     _count("provider_access_count"),
     _count("prompt_tokens"),
     _count("completion_tokens"),
+    # Prompt and completion tokens together, for the order of lists.
+    _count("total_tokens"),
     _count("cache_read_input_tokens"),
     _count("cache_creation_input_tokens"),
+    # Calls, tool events and actions that failed.
+    _count("error_count"),
     Column("total_reward", Float),
     Column("reward_components", json_type(), nullable=False),
     Column("ai_judge_reward", Float),
@@ -79,14 +86,42 @@ trajectories = Table(
     Column("annotation", json_type(), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    # One index for each order in which lists can be asked for …
     Index("ix_trajectories_newest", "created_at", "key"),
+    Index("ix_trajectories_start_time", "start_time", "key"),
+    Index("ix_trajectories_duration_ms", "duration_ms", "key"),
+    Index("ix_trajectories_tokens", "total_tokens", "key"),
+    Index("ix_trajectories_total_reward", "total_reward", "key"),
+    # … one for each filter that selects few …
     Index("ix_trajectories_status_newest", "status", "created_at", "key"),
     Index("ix_trajectories_source_newest", "source", "created_at", "key"),
     Index("ix_trajectories_scenario_id", "scenario_id"),
     Index("ix_trajectories_batch_id", "batch_id"),
     Index("ix_trajectories_run_id", "run_id"),
     Index("ix_trajectories_trace_id", "trace_id"),
+    # … and one that covers the others together, so that exact totals are counted without reading wide rows.
+    Index(
+        "ix_trajectories_filters",
+        "source",
+        "status",
+        "is_training_data",
+        "start_time",
+        "total_reward",
+        "error_count",
+        "created_at",
+        "key",
+    ),
     sqlite_autoincrement=True,
+)
+
+# Texts that many calls share, stored once: system prompts, and tool definitions as JSON.
+shared_texts = Table(
+    "shared_texts",
+    metadata,
+    Column("key", big_integer_key(), primary_key=True, autoincrement=True),
+    # SHA-256 of the text in UTF-8.
+    Column("digest", LargeBinary(32), nullable=False, unique=True),
+    Column("body", Text, nullable=False),
 )
 
 steps = Table(
@@ -124,10 +159,11 @@ llm_calls = Table(
     Column("action_type", String, nullable=False),
     Column("step_type", String, nullable=False),
     Column("tags", json_type(), nullable=False),
-    Column("system_prompt", Text, nullable=False),
+    # Null where there is none.
+    Column("system_prompt_key", big_integer_key(), ForeignKey("shared_texts.key")),
     Column("user_prompt", Text, nullable=False),
     Column("messages", json_type()),
-    Column("tools", json_type()),
+    Column("tools_key", big_integer_key(), ForeignKey("shared_texts.key")),
     Column("tool_calls", json_type()),
     Column("response", Text, nullable=False),
     Column("reasoning", Text),
@@ -148,7 +184,9 @@ llm_calls = Table(
     Column("created_at", BigInteger, nullable=False),
     UniqueConstraint("trajectory_key", "call_id"),
     Index("ix_llm_calls_step_key", "step_key"),
-    Index("ix_llm_calls_model", "model"),
+    # To know which shared texts nobody needs any more.
+    Index("ix_llm_calls_system_prompt_key", "system_prompt_key"),
+    Index("ix_llm_calls_tools_key", "tools_key"),
 )
 
 provider_accesses = Table(
@@ -182,6 +220,74 @@ trajectory_events = Table(
     Column("position", Integer, nullable=False),
     Column("body", json_type(), nullable=False),
     UniqueConstraint("trajectory_key", "category", "event_id"),
+)
+
+# Judgements of a trajectory, or of one of its calls (which may still be under way).
+scores = Table(
+    "scores",
+    metadata,
+    Column("key", big_integer_key(), primary_key=True, autoincrement=True),
+    _owner(),
+    Column("score_id", String, nullable=False),
+    Column("call_id", String),
+    Column("name", String, nullable=False),
+    # A number, a class, or both; neither where there is only a comment.
+    Column("value", Float),
+    Column("label", String),
+    Column("comment", Text),
+    # human, judge or code
+    Column("source", String, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    UniqueConstraint("trajectory_key", "score_id"),
+)
+
+# What a trajectory can be filtered by that it has several of.
+trajectory_labels = Table(
+    "trajectory_labels",
+    metadata,
+    _owner(),
+    # model, task or tag
+    Column("kind", String, nullable=False),
+    Column("value", String, nullable=False),
+    PrimaryKeyConstraint("trajectory_key", "kind", "value"),
+    Index("ix_trajectory_labels_value", "kind", "value", "trajectory_key"),
+)
+
+# Sums over all trajectories, and over those with one value of a dimension: all, source, status, scenario, hour (of
+# the start, hours since the epoch) and model (sums over calls, not trajectories).
+trajectory_counters = Table(
+    "trajectory_counters",
+    metadata,
+    Column("dimension", String, nullable=False),
+    Column("value", String, nullable=False),
+    _count("trajectories"),
+    _count("steps"),
+    _count("llm_calls"),
+    _count("provider_accesses"),
+    _count("prompt_tokens"),
+    _count("completion_tokens"),
+    _count("cache_read_input_tokens"),
+    _count("cache_creation_input_tokens"),
+    # Trajectories that count as failed: their status is error or timeout, or something in them failed.
+    _count("failed"),
+    _count("ended"),
+    _count("duration_ms"),
+    _count("rewarded"),
+    # Millionths: whole numbers add up exactly in any order.
+    Column("reward_micros", Numeric(40, 0, asdecimal=False), nullable=False, server_default="0"),
+    PrimaryKeyConstraint("dimension", "value"),
+)
+
+# Trajectories that changed, in the order of their changes: what the search index has yet to catch up with. A row is
+# written in the transaction of the change, also of a deletion (no foreign key: the trajectory may be gone).
+search_queue = Table(
+    "search_queue",
+    metadata,
+    Column("key", big_integer_key(), primary_key=True, autoincrement=True),
+    Column("trajectory_key", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
 )
 
 trajectory_settings = Table(

@@ -20,6 +20,7 @@ from whetstone.trajectories.draft import Draft, StepDraft
 from whetstone.trajectories.loading import load, slices
 from whetstone.trajectories.logging_switch import is_on
 from whetstone.trajectories.rows import Row
+from whetstone.trajectories.shared_texts import share_texts
 from whetstone.trajectories.tables import llm_calls, provider_accesses, steps, trajectories, trajectory_events
 
 _ATTEMPTS = 5
@@ -113,6 +114,7 @@ async def _write(connection: AsyncConnection, database: Database, drafts: Iterab
         ],
     )
     await _write_steps(connection, changed)
+    await share_texts(connection, database, [row for draft in changed for _, row in draft.new_calls])
     for table, part in ((llm_calls, "new_calls"), (provider_accesses, "new_accesses")):
         await _insert(
             connection,

@@ -1,0 +1,74 @@
+"""Texts that many calls share (system prompts, tool definitions) are stored once, by their SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from whetstone.db import Database
+from whetstone.trajectories.tables import shared_texts
+
+Row = dict[str, Any]
+
+_TEXTS = 200  # texts a statement
+
+
+async def share_texts(connection: AsyncConnection, database: Database, calls: Sequence[Row]) -> None:
+    """Replace `system_prompt` (text) and `tools` (JSON) of `calls` by the keys of the stored texts."""
+    bodies: dict[bytes, str] = {}
+    wanted: list[tuple[Row, str, bytes | None]] = []
+    for call in calls:
+        tools = call.pop("tools")
+        texts = {
+            "system_prompt_key": call.pop("system_prompt"),
+            "tools_key": None
+            if tools is None
+            else orjson.dumps(tools, option=orjson.OPT_NON_STR_KEYS).decode(),
+        }
+        for column, body in texts.items():
+            digest = hashlib.sha256(body.encode()).digest() if body else None
+            if digest is not None and body:
+                bodies[digest] = body
+            wanted.append((call, column, digest))
+    keys = await _keys(connection, database, bodies)
+    for call, column, digest in wanted:
+        call[column] = None if digest is None else keys[digest]
+
+
+async def load_texts(connection: AsyncConnection, calls: Iterable[Row]) -> None:
+    """Put `system_prompt` and `tools` back into rows of `llm_calls`."""
+    rows = list(calls)
+    keys = {row[name] for row in rows for name in ("system_prompt_key", "tools_key")} - {None}
+    bodies: dict[int | None, str] = {}
+    ordered = sorted(keys)
+    for start in range(0, len(ordered), _TEXTS):
+        query = select(shared_texts.c.key, shared_texts.c.body).where(
+            shared_texts.c.key.in_(ordered[start : start + _TEXTS])
+        )
+        bodies |= {row.key: row.body for row in await connection.execute(query)}
+    for row in rows:
+        row["system_prompt"] = bodies.get(row["system_prompt_key"], "")
+        tools = bodies.get(row["tools_key"])
+        row["tools"] = None if tools is None else orjson.loads(tools)
+
+
+async def _keys(
+    connection: AsyncConnection, database: Database, bodies: dict[bytes, str]
+) -> dict[bytes, int]:
+    keys: dict[bytes, int] = {}
+    # One order for all writers, so that two of them do not wait for each other.
+    digests = sorted(bodies)
+    insert = database.insert(shared_texts).on_conflict_do_nothing(index_elements=["digest"])
+    for start in range(0, len(digests), _TEXTS):
+        part = digests[start : start + _TEXTS]
+        known = select(shared_texts.c.digest, shared_texts.c.key).where(shared_texts.c.digest.in_(part))
+        keys |= {row.digest: row.key for row in await connection.execute(known)}
+        if missing := [digest for digest in part if digest not in keys]:
+            await connection.execute(insert, [{"digest": each, "body": bodies[each]} for each in missing])
+            keys |= {row.digest: row.key for row in await connection.execute(known)}
+    return keys
