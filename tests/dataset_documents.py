@@ -158,6 +158,9 @@ class _Metadata(_Strict):
     expected_from: Literal["correction", "reward", "unverified"]
     verified: bool
     reward: float | None
+    scores: dict[str, float] | None = None
+    trajectory_scores: dict[str, float] | None = None
+    trajectory_tags: list[str] | None = None
     label: str | None
     split: Literal["train", "validation", "test"]
     group: str

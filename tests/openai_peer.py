@@ -84,8 +84,25 @@ def completion(message: str | dict[str, Any], request: dict[str, Any]) -> dict[s
     }
 
 
+def event_stream(whole: dict[str, Any], request: dict[str, Any]) -> bytes:
+    """The same answer as server-sent `chat.completion.chunk` objects, its text in two pieces."""
+    [choice] = whole["choices"]
+    message, text = choice["message"], choice["message"].get("content") or ""
+    deltas: list[dict[str, Any]] = [{"role": "assistant", "content": text[: len(text) // 2]}]
+    deltas.append({"content": text[len(text) // 2 :]})
+    if calls := message.get("tool_calls"):
+        deltas.append({"tool_calls": [{"index": place, **call} for place, call in enumerate(calls)]})
+    choices = [[{"index": 0, "delta": delta, "finish_reason": None}] for delta in deltas]
+    choices.append([{"index": 0, "delta": {}, "finish_reason": choice["finish_reason"]}])
+    chunk = {**whole, "object": "chat.completion.chunk", "usage": None}
+    chunks = [{**chunk, "choices": each} for each in choices]
+    if request.get("stream_options", {}).get("include_usage"):
+        chunks.append({**chunk, "choices": [], "usage": whole["usage"]})
+    return b"".join(b"data: " + orjson.dumps(each) + b"\n\n" for each in chunks) + b"data: [DONE]\n\n"
+
+
 class OpenAIPeer:
-    """`POST {base_url}/chat/completions` answered by `answer(messages)`.
+    """`POST {base_url}/chat/completions` answered by `answer(messages)`, as a stream where the request says so.
 
     `answer` gives the text, or a whole assistant message as a dict (for tool calls). `answer`, `latency`
     (seconds per answer) and `script` may be changed at any time. Counters: `calls` (requests in order of
@@ -182,7 +199,8 @@ class OpenAIPeer:
             status, body = self._body(call, reply)
         finally:
             self.in_flight -= 1
-        head = {"Content-Type": "application/json", "Content-Length": str(len(body)), **reply.headers}
+        media_type = "text/event-stream" if body.startswith(b"data: ") else "application/json"
+        head = {"Content-Type": media_type, "Content-Length": str(len(body)), **reply.headers}
         lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
         writer.write(f"HTTP/1.1 {status} Peer\r\n{lines}\r\n".encode() + body)
         await writer.drain()
@@ -195,7 +213,8 @@ class OpenAIPeer:
             error = {"message": f"scripted failure {reply.status}", "type": "peer", "code": reply.status}
             return reply.status, orjson.dumps({"error": error})
         try:
-            return 200, orjson.dumps(completion(self.answer(call.messages), call.body))
+            whole = completion(self.answer(call.messages), call.body)
+            return 200, event_stream(whole, call.body) if call.body.get("stream") else orjson.dumps(whole)
         except Exception as error:
             message = f"answer() raised {type(error).__name__}: {error}"
             return 400, orjson.dumps({"error": {"message": message, "type": "peer", "code": 400}})

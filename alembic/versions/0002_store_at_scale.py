@@ -1,12 +1,15 @@
 """store at scale: shared texts, counters, labels, scores, the queue of the search index
 
 What is stored already keeps its content: texts move to `shared_texts`, counters and labels are filled from the rows.
-Task labels need the code that names tasks; `whetstone db check --repair` fills them for rows of before.
+Task labels and error counts need the code that tells tasks and failures; `whetstone db check --repair` fills them
+for rows of before.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -31,15 +34,23 @@ _COUNTS = (
     "ended",
     "duration_ms",
     "rewarded",
+    "reward_whole",
+    "reward_micros",
 )
-_FAILED = "status IN ('error', 'timeout')"
-_DIMENSIONS = {
-    "all": ("''", "TRUE"),
-    "source": ("source", "TRUE"),
-    "status": ("status", "TRUE"),
-    "scenario": ("scenario_id", "scenario_id IS NOT NULL"),
-    "hour": ("CAST(start_time / 3600000 AS VARCHAR)", "TRUE"),
-}
+# What a trajectory adds to most of those counts.
+_SUMS = (
+    "step_count",
+    "llm_call_count",
+    "provider_access_count",
+    "prompt_tokens",
+    "completion_tokens",
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+)
+_HOUR_MS = 3_600_000
+_MAX_DURATION_MS = 10**13
+_ROWS = 1_000  # rows a statement
+_COVERED = ("start_time", "source", "status", "is_training_data", "total_reward", "error_count")
 
 
 def upgrade() -> None:
@@ -54,20 +65,8 @@ def upgrade() -> None:
         ("total_reward", "total_reward"),
     ):
         op.create_index(f"ix_trajectories_{name}", "trajectories", [column, "key"])
-    op.create_index(
-        "ix_trajectories_filters",
-        "trajectories",
-        [
-            "source",
-            "status",
-            "is_training_data",
-            "start_time",
-            "total_reward",
-            "error_count",
-            "created_at",
-            "key",
-        ],
-    )
+    op.drop_index("ix_trajectories_newest", "trajectories")
+    op.create_index("ix_trajectories_newest", "trajectories", ["created_at", "key", *_COVERED])
     _share_texts()
     op.drop_index("ix_llm_calls_model", "llm_calls")
     _fill_labels_and_counters()
@@ -79,7 +78,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.create_index("ix_llm_calls_model", "llm_calls", ["model"])
     _inline_texts()
-    op.drop_index("ix_trajectories_filters", "trajectories")
+    op.drop_index("ix_trajectories_newest", "trajectories")
+    op.create_index("ix_trajectories_newest", "trajectories", ["created_at", "key"])
     for name in ("start_time", "duration_ms", "tokens", "total_reward"):
         op.drop_index(f"ix_trajectories_{name}", "trajectories")
     for name in ("total_tokens", "error_count"):
@@ -141,7 +141,6 @@ def _create_tables() -> None:
         sa.Column("dimension", sa.String(), nullable=False),
         sa.Column("value", sa.String(), nullable=False),
         *(sa.Column(name, sa.BigInteger(), server_default="0", nullable=False) for name in _COUNTS),
-        sa.Column("reward_micros", sa.Numeric(40, 0), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("dimension", "value", name=op.f("pk_trajectory_counters")),
     )
     op.create_table(
@@ -158,22 +157,7 @@ def _share_texts() -> None:
     with op.batch_alter_table("llm_calls") as batch:
         for name in ("system_prompt_key", "tools_key"):
             batch.add_column(sa.Column(name, big_integer_key(), nullable=True))
-    connection = op.get_bind()
-    shared = _table("shared_texts", "key", "digest", "body")
-    calls = _table("llm_calls", "key", "system_prompt", "system_prompt_key", "tools", "tools_key")
-    for column, reference in (("system_prompt", "system_prompt_key"), ("tools", "tools_key")):
-        content = sa.cast(calls.c[column], sa.Text)
-        wanted = (
-            sa.select(content.label("body")).where(content != "", calls.c[column].is_not(None)).distinct()
-        )
-        for body in connection.execute(wanted).scalars().all():
-            digest = hashlib.sha256(body.encode()).digest()
-            known = sa.select(shared.c.key).where(shared.c.digest == digest)
-            key = connection.execute(known).scalar_one_or_none()
-            if key is None:
-                connection.execute(sa.insert(shared).values(digest=digest, body=body))
-                key = connection.execute(known).scalar_one()
-            connection.execute(sa.update(calls).where(content == body).values({reference: key}))
+    _move_texts(op.get_bind())
     with op.batch_alter_table("llm_calls") as batch:
         for name in ("system_prompt_key", "tools_key"):
             batch.create_foreign_key(
@@ -183,6 +167,46 @@ def _share_texts() -> None:
         batch.drop_column("tools")
     for name in ("system_prompt_key", "tools_key"):
         op.create_index(f"ix_llm_calls_{name}", "llm_calls", [name])
+
+
+def _move_texts(connection: sa.Connection) -> None:
+    shared = _table("shared_texts", "key", "digest", "body")
+    calls = _table("llm_calls", "key", "system_prompt", "system_prompt_key", "tools", "tools_key")
+    page = sa.select(
+        calls.c.key, calls.c.system_prompt, sa.cast(calls.c.tools, sa.Text).label("tools")
+    ).order_by(calls.c.key)
+    refer = (
+        sa.update(calls)
+        .where(calls.c.key == sa.bindparam("its_key"))
+        .values(system_prompt_key=sa.bindparam("prompt"), tools_key=sa.bindparam("definitions"))
+    )
+    keys: dict[bytes, int] = {}
+    last = 0
+    while rows := connection.execute(page.where(calls.c.key > last).limit(_ROWS)).all():
+        last = rows[-1].key
+        bodies = {_digest(body): body for row in rows for body in (row.system_prompt, row.tools) if body}
+        new = [digest for digest in bodies if digest not in keys]
+        if new:
+            connection.execute(
+                sa.insert(shared), [{"digest": digest, "body": bodies[digest]} for digest in new]
+            )
+            stored = sa.select(shared.c.digest, shared.c.key).where(shared.c.digest.in_(new))
+            keys |= {bytes(row.digest): row.key for row in connection.execute(stored)}
+        references = [
+            {
+                "its_key": row.key,
+                "prompt": keys[_digest(row.system_prompt)] if row.system_prompt else None,
+                "definitions": keys[_digest(row.tools)] if row.tools else None,
+            }
+            for row in rows
+            if row.system_prompt or row.tools
+        ]
+        if references:
+            connection.execute(refer, references)
+
+
+def _digest(body: str) -> bytes:
+    return hashlib.sha256(body.encode()).digest()
 
 
 def _inline_texts() -> None:
@@ -207,25 +231,58 @@ def _fill_labels_and_counters() -> None:
         "INSERT INTO trajectory_labels (trajectory_key, kind, value) "
         "SELECT DISTINCT trajectory_key, 'model', model FROM llm_calls"
     )
-    sums = (
-        "count(*), sum(step_count), sum(llm_call_count), sum(provider_access_count), sum(prompt_tokens), "
-        "sum(completion_tokens), sum(cache_read_input_tokens), sum(cache_creation_input_tokens), "
-        f"sum(CASE WHEN {_FAILED} THEN 1 ELSE 0 END), count(duration_ms), coalesce(sum(duration_ms), 0), "
-        "count(total_reward), coalesce(sum(round(CAST(total_reward AS NUMERIC) * 1000000)), 0)"
-    )
-    columns = f"dimension, value, {', '.join(_COUNTS)}, reward_micros"
-    for dimension, (value, condition) in _DIMENSIONS.items():
-        grouping = "HAVING count(*) > 0" if dimension == "all" else f"GROUP BY {value}"
-        op.execute(
-            f"INSERT INTO trajectory_counters ({columns}) "  # noqa: S608
-            f"SELECT '{dimension}', {value}, {sums} FROM trajectories WHERE {condition} {grouping}"
-        )
+    _fill_counters(op.get_bind())
     tokens = ("prompt_tokens", "completion_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
     op.execute(
         f"INSERT INTO trajectory_counters (dimension, value, llm_calls, {', '.join(tokens)}) "  # noqa: S608
         f"SELECT 'model', model, count(*), {', '.join(f'coalesce(sum({name}), 0)' for name in tokens)} "
         "FROM llm_calls GROUP BY model"
     )
+
+
+def _fill_counters(connection: sa.Connection) -> None:
+    """In Python, because the engines round differently, and what is taken away later must be what was added."""
+    columns = ("key", "source", "status", "scenario_id", "start_time", "duration_ms", "total_reward", *_SUMS)
+    table = _table("trajectories", *columns)
+    page = sa.select(table).order_by(table.c.key).limit(_ROWS)
+    counters: dict[tuple[str, str], list[int]] = {}
+    last = 0
+    while rows := connection.execute(page.where(table.c.key > last)).mappings().all():
+        last = rows[-1]["key"]
+        for row in rows:
+            contribution = _contribution(row)
+            for place in _places(row):
+                sums = counters.setdefault(place, [0] * len(_COUNTS))
+                counters[place] = [old + new for old, new in zip(sums, contribution, strict=True)]
+    values = [
+        {"dimension": place[0], "value": place[1], **dict(zip(_COUNTS, sums, strict=True))}
+        for place, sums in sorted(counters.items())
+    ]
+    if values:
+        connection.execute(sa.insert(_table("trajectory_counters", "dimension", "value", *_COUNTS)), values)
+
+
+def _contribution(row: Mapping[str, Any]) -> list[int]:
+    duration, reward = row["duration_ms"], row["total_reward"]
+    whole, micros = divmod(round(reward * 1_000_000), 1_000_000) if reward is not None else (0, 0)
+    return [
+        1,
+        *(row[name] for name in _SUMS),
+        int(row["status"] in {"error", "timeout"}),
+        int(duration is not None),
+        min(duration or 0, _MAX_DURATION_MS),
+        int(reward is not None),
+        whole,
+        micros,
+    ]
+
+
+def _places(row: Mapping[str, Any]) -> list[tuple[str, str]]:
+    places = [("all", ""), ("source", row["source"]), ("status", row["status"])]
+    places.append(("hour", str(row["start_time"] // _HOUR_MS)))
+    if row["scenario_id"] is not None:
+        places.append(("scenario", row["scenario_id"]))
+    return places
 
 
 def _table(name: str, *columns: str) -> sa.TableClause:

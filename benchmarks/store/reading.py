@@ -68,7 +68,7 @@ def whetstone_reads(server: Server, trajectories: int) -> dict[str, Latency]:
         }
         for kind, texts in kinds.items():
             found[f"search: {kind}"] = timed(lambda text: read(search=text, searchMode="query"), texts)
-        middles = [f"wz{key * 1_000 + 5}pl" for key in range(trajectories // 1_000)][:40]
+        middles = [f"wz{key * 1_000 + 5}pl" for key in range(max(1, trajectories // 1_000))][:40]
         found["search: selective substring"] = timed(lambda text: read(search=text), middles)
         found["search: substring of a word"] = timed(
             lambda text: read(search=text), ["yxgril", *(word[1:] for word in vocabulary[2_000:2_030])]

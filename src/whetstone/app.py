@@ -18,6 +18,7 @@ from whetstone.autotrain.config import AutoConfigStore
 from whetstone.clock import now_ms
 from whetstone.datasets.records import Record
 from whetstone.datasets.store import DatasetStore
+from whetstone.datasets.tasks import tasks_of
 from whetstone.db import Database
 from whetstone.jobs.event import DATASET_BUILT, draft
 from whetstone.jobs.events import EventLog
@@ -25,6 +26,7 @@ from whetstone.jobs.service import JobService
 from whetstone.prompts.store import PromptStore
 from whetstone.settings import Settings
 from whetstone.trajectories.housekeeping import housekeeping
+from whetstone.trajectories.search.process import indexing
 from whetstone.trajectories.store import TrajectoryStore
 
 DESCRIPTION = "Sharpens an agent on its own work: trajectories in, a measurably better prompt out."
@@ -74,7 +76,7 @@ async def open_services(settings: Settings, policy: AccessPolicy) -> AsyncIterat
             message = f"dataset built: {record['sampleCount']} samples"
             await events.publish(draft(DATASET_BUILT, message, dataset_id=record["id"]))
 
-        trajectories = TrajectoryStore(database, settings)
+        trajectories = TrajectoryStore(database, settings, tasks_of)
         datasets = DatasetStore(database, settings, trajectories, announce)
         jobs = JobService(database, settings, datasets, events)
         await datasets.recover()
@@ -91,12 +93,13 @@ async def open_services(settings: Settings, policy: AccessPolicy) -> AsyncIterat
             auto_config=AutoConfigStore(settings.training_dir / "config.json"),
             started_at=now_ms(),
         )
-        async with housekeeping(trajectories):
+        async with housekeeping(trajectories), indexing(database, settings):
             try:
                 yield services
             finally:
                 services.closing.set()
                 await jobs.stop()
                 await datasets.close()
+                await trajectories.writes_settled()
     finally:
         await database.close()

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 import whetstone
+from whetstone.cli_settings import settings_with
+from whetstone.db_cli import db_app
 from whetstone.errors import WhetstoneError
-from whetstone.settings import DEVELOPMENT_PORT, Settings
+from whetstone.export_cli import export
+from whetstone.import_cli import import_files
+from whetstone.settings import DEVELOPMENT_PORT
 
 app = typer.Typer(
     help="Whetstone sharpens an agent on its own work.",
@@ -41,14 +44,9 @@ def main(
     """Whetstone sharpens an agent on its own work."""
 
 
-def _settings(**overrides: object) -> Settings:
-    """Settings from the environment, with the given command-line options on top."""
-    given = {name: value for name, value in overrides.items() if value is not None}
-    try:
-        return Settings(**given)  # type: ignore[arg-type]
-    except ValidationError as error:
-        problems = "; ".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in error.errors())
-        raise typer.BadParameter(problems) from error
+app.command()(export)
+app.command("import")(import_files)
+app.add_typer(db_app, name="db")
 
 
 @app.command()
@@ -64,7 +62,7 @@ def serve(
     if dev and port is None:
         port = DEVELOPMENT_PORT
     try:
-        run_server(_settings(port=port, host=host, state_dir=state_dir))
+        run_server(settings_with(port=port, host=host, state_dir=state_dir))
     except WhetstoneError as error:
         typer.secho(error.message, fg=typer.colors.RED, err=True)
         raise typer.Exit(1) from error
@@ -79,7 +77,7 @@ def demo(
     """Run the whole loop once on the embedded model: collect, filter, build, optimize, prove."""
     from whetstone.sample.demo import run_demo
 
-    raise typer.Exit(run_demo(_settings(), seconds=seconds, keep=keep, state_dir=state_dir))
+    raise typer.Exit(run_demo(settings_with(), seconds=seconds, keep=keep, state_dir=state_dir))
 
 
 @app.command()
@@ -89,5 +87,5 @@ def openapi() -> None:
 
     from whetstone.app import create_app
 
-    document = create_app(_settings()).openapi()
+    document = create_app(settings_with()).openapi()
     sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))

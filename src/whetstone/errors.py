@@ -43,6 +43,12 @@ class TooLargeError(WhetstoneError):
     status = 413
 
 
+class OverloadedError(WhetstoneError):
+    """More work waits than may wait; nothing was taken of this request, and the same one may succeed soon."""
+
+    status = 429
+
+
 class NotAvailableError(WhetstoneError):
     """A capability that this version or this machine does not have."""
 

@@ -156,6 +156,19 @@ class Settings(BaseSettings):
         validation_alias="WHETSTONE_TRAJECTORY_TIMEOUT_MINUTES",
         description="An active trajectory without news for this long becomes `timeout`.",
     )
+    retention_days: float | None = Field(
+        default=None,
+        gt=0,
+        validation_alias="WHETSTONE_RETENTION_DAYS",
+        description="Delete trajectories without news for this many days, but none marked as training data. "
+        "Unset: nothing is deleted.",
+    )
+    ingest_queue_calls: int = Field(
+        default=50_000,
+        ge=1,
+        validation_alias="WHETSTONE_INGEST_QUEUE_CALLS",
+        description="LM calls that may wait to be stored; beyond that, requests are answered with 429.",
+    )
 
     # Language model
     lm_provider: Literal["local", "openai"] = Field(

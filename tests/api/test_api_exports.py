@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import re
+import sys
 import zipfile
 from typing import Any
 
@@ -13,6 +15,7 @@ import httpx
 import pytest
 
 from api_server import trajectory
+from export_files import table
 
 PATH = "/api/trajectories/export"
 
@@ -100,22 +103,53 @@ async def test_zip(client: httpx.AsyncClient) -> None:
         assert set(archive.namelist()) > {"t-1/trajectory.json", "t-1/summary.json"}
 
 
-FILTERS: list[tuple[dict[str, Any], list[str]]] = [
-    ({"trajectoryIds": ["t-1"]}, ["t-1"]),
-    ({"trajectoryIds": []}, []),
-    ({"scenarioId": "s-1"}, ["t-1"]),
-    ({"batchId": "b-1"}, ["t-2"]),
-    ({"batchId": "b-1", "trajectoryIds": ["t-1"]}, []),
-    ({"startDate": "2026-01-01"}, ["t-2"]),
-    ({"endDate": "2026-01-01"}, ["t-1"]),
-    ({"startDate": "nonsense", "scenarioId": 5, "unknown": True}, ["t-2", "t-1"]),
-]
+async def test_parquet(client: httpx.AsyncClient) -> None:
+    media_type = "application/vnd.apache.parquet"
+    content = await download(client, r"trajectories-\d+\.parquet", media_type, format="parquet")
+    assert {row["trajectoryId"] for row in table(content)} == {"t-1", "t-2"}
+    assert "jane.doe@example.com" in str(table(content))
+    content = await download(
+        client,
+        r"trajectories-\d+\.eliza-native\.parquet",
+        media_type,
+        format="parquet",
+        forTraining=True,
+    )
+    assert {row["format"] for row in table(content)} == {"eliza_native_v1"}
+    assert "jane.doe" not in str(table(content))
 
 
-async def test_filters(client: httpx.AsyncClient) -> None:
-    for filters, expected in FILTERS:
-        response = await client.post(PATH, json={"format": "json", **filters})
-        assert ids(response.content) == expected, filters
+async def test_for_training_means_the_privacy_filter(client: httpx.AsyncClient) -> None:
+    content = await download(
+        client, r"trajectories-\d+\.eliza-native\.json", "application/json", format="json", forTraining=True
+    )
+    assert b"jane.doe" not in content
+    bodies = [{"format": "csv"}, {"format": "zip"}, {"format": "json", "jsonShape": "legacy"}]
+    for body in bodies:
+        response = await client.post(PATH, json={**body, "forTraining": True})
+        assert response.status_code == 400
+        assert "forTraining" in response.json()["error"]
+
+
+async def test_compressed(client: httpx.AsyncClient) -> None:
+    # Whatever encodings the client accepts: the file itself is compressed.
+    name = r"trajectories-\d+\.json\.gz"
+    content = await download(client, name, "application/gzip", format="json", compression="gzip")
+    assert ids(gzip.decompress(content)) == ["t-2", "t-1"]
+    response = await client.post(PATH, json={"format": "zip", "compression": "gzip"})
+    assert response.status_code == 400
+    response = await client.post(PATH, json={"format": "json", "compression": "rar"})
+    assert response.status_code == 400
+    assert "compression" in response.json()["error"]
+
+
+async def test_without_pyarrow(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in [module for module in sys.modules if module.partition(".")[0] == "pyarrow"]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    response = await client.post(PATH, json={"format": "parquet"})
+    assert response.status_code == 501
+    assert "whetstone[parquet]" in response.json()["error"]
 
 
 async def test_unknown_format(client: httpx.AsyncClient) -> None:
@@ -129,7 +163,9 @@ async def test_unknown_format(client: httpx.AsyncClient) -> None:
     for body in bodies:
         response = await client.post(PATH, json=body)
         assert response.status_code == 400
-        assert response.json() == {"error": "Format must be 'json', 'jsonl', 'csv', 'art', or 'zip'"}
+        assert response.json() == {
+            "error": "Format must be 'json', 'jsonl', 'csv', 'art', or 'zip'; 'parquet' is possible too"
+        }
 
 
 async def test_unknown_shape(client: httpx.AsyncClient) -> None:

@@ -56,7 +56,7 @@ def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]
 def examples_of(schema: dict[str, Any], document: dict[str, Any]) -> list[Any]:
     named = document["components"]["schemas"].get(schema.get("$ref", "").rpartition("/")[2], {})
     examples: list[Any] = schema.get("examples") or named.get("examples") or []
-    return examples
+    return examples + [each for kind in schema.get("anyOf", []) for each in examples_of(kind, document)]
 
 
 # Every route of the specification's tables, and those that the dashboard calls besides.

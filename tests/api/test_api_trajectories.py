@@ -27,7 +27,7 @@ async def ids(client: httpx.AsyncClient, **query: str) -> list[str]:
 
 async def test_empty_store_answers_with_empty_lists(client: httpx.AsyncClient) -> None:
     body = (await client.get(PATH)).json()
-    assert body == {"trajectories": [], "total": 0, "offset": 0, "limit": 50}
+    assert body == {"trajectories": [], "total": 0, "offset": 0, "limit": 50, "nextCursor": None}
     stats = (await client.get(f"{PATH}/stats")).json()
     assert stats["totalTrajectories"] == 0
     assert stats["bySource"] == {}
@@ -225,13 +225,69 @@ async def test_deletion_takes_three_bodies(client: httpx.AsyncClient) -> None:
     async def delete(body: dict[str, Any]) -> httpx.Response:
         return await client.request("DELETE", PATH, json=body)
 
-    assert (await delete({"trajectoryIds": ["t-1", "t-1", "no"]})).json() == {"deleted": 1}
-    assert (await delete({"trajectoryIds": []})).json() == {"deleted": 0}
+    assert (await delete({"trajectoryIds": ["t-1", "t-1", "no"]})).json() == {
+        "deleted": 1,
+        "notFound": 1,
+        "remaining": 2,
+    }
+    assert (await delete({"trajectoryIds": []})).json()["deleted"] == 0
     for body in ({}, {"all": False}, {"clearAll": "yes"}, {"trajectoryIds": None}, {"trajectoryIds": "t-2"}):
         refused = await delete(body)
         assert refused.status_code == 400, body
         assert "trajectoryIds" in refused.json()["error"]
     assert (await delete({"trajectoryIds": ["t-2"], "all": True})).status_code == 400
-    assert (await delete({"clearAll": True})).json() == {"deleted": 2}
+    assert (await delete({"clearAll": True})).json() == {"deleted": 2, "remaining": 0}
     await stored(client, "t-4")
-    assert (await delete({"all": True, "unknown": 1})).json() == {"deleted": 1}
+    assert (await delete({"all": True, "unknown": 1})).json() == {"deleted": 1, "remaining": 0}
+
+
+async def test_deletion_by_filter_never_means_everything_by_accident(client: httpx.AsyncClient) -> None:
+    await stored(client, "t-1", "t-2", "t-3")
+
+    async def delete(body: dict[str, Any]) -> httpx.Response:
+        return await client.request("DELETE", PATH, json=body)
+
+    refused: list[dict[str, Any]] = [
+        {"filter": {}},
+        {"filter": {"source": None}},
+        {"filter": {"source": ""}},
+        {"filter": {"soruce": "chat"}},
+        {"filter": {"startDate": "yesterday"}},
+        {"filter": {"minReward": "much"}},
+        {"filter": {"isTrainingData": "maybe"}},
+        {"filter": {"searchMode": "text"}},
+        {"filter": "all"},
+        {"filter": {"source": "chat"}, "all": True},
+        {"filter": {"source": "chat"}, "trajectoryIds": ["t-1"]},
+    ]
+    for body in refused:
+        response = await delete(body)
+        assert response.status_code == 400, body
+        assert response.json()["error"][0].isupper() or response.json()["error"].startswith("'"), body
+    assert len(await ids(client)) == 3
+
+    await stored(client, "t-4", status="error", endTime=5)
+    wanted = {"status": "error", "endDate": "2100-01-01", "hasError": "true"}
+    assert (await delete({"filter": wanted})).json() == {"deleted": 1, "remaining": 3}
+    assert (await delete({"filter": {"search": "nowhere at all"}})).json()["deleted"] == 0
+
+
+async def test_statistics_by_time(client: httpx.AsyncClient) -> None:
+    await stored(client, "t-1", startTime=1_770_000_000_000)
+    assert "buckets" not in (await client.get(f"{PATH}/stats")).json()
+    body = (await client.get(f"{PATH}/stats", params={"bucket": "day"})).json()
+    assert [(each["start"], each["trajectories"]) for each in body["buckets"]] == [
+        ("2026-02-02T00:00:00.000Z", 1)
+    ]
+    query = {"bucket": "hour", "startDate": "2026-02-03"}
+    assert (await client.get(f"{PATH}/stats", params=query)).json()["buckets"] == []
+    refused = await client.get(f"{PATH}/stats", params={"bucket": "week"})
+    assert (refused.status_code, refused.json()) == (400, {"error": "'bucket' must be 'hour' or 'day'"})
+
+
+async def test_storage_report(client: httpx.AsyncClient) -> None:
+    await stored(client, "t-1")
+    report = (await client.get(f"{PATH}/storage")).json()
+    assert report["databaseBytes"] > 0
+    assert (report["trajectories"], report["llmCalls"]) == (1, 1)
+    assert report["search"].keys() == {"pending", "oldestPendingMs"}

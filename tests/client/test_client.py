@@ -56,3 +56,25 @@ def test_an_unreachable_service_is_named() -> None:
     ):
         client.status()
     assert caught.value.status is None
+
+
+def test_feedback_reaches_the_trajectory_and_the_call(service: LiveService) -> None:
+    with service.client() as client:
+        with client.recorder("desk") as recorder:
+            call = recorder.llm_call(model="m", userPrompt="u", response="r")
+            recorder.reward(0)
+            recorder.score("format", True, call_id=call)
+            recorder.tag("new")
+        client.score(recorder.id, "reward", 1, comment="right")
+        client.score(recorder.id, "tone", 0.5, label="dry", source="judge", score_id="tone-1")
+        client.tag(recorder.id, "reviewed", remove=["new"])
+        detail = client.trajectory(recorder.id)
+        assert (detail["trajectory"]["totalReward"], detail["trajectory"]["tags"]) == (1, ["reviewed"])
+        assert detail["trajectory"]["rewardComponents"] == {"tone": 0.5}
+        assert [each["source"] for each in detail["llmCalls"][0]["scores"]] == ["code"]
+
+        client.score(recorder.id, "reward")
+        trajectory = client.trajectory(recorder.id)["trajectory"]
+        assert (trajectory["totalReward"], [each["id"] for each in trajectory["scores"]]) == (0, ["tone-1"])
+        with pytest.raises(WhetstoneClientError, match="a score needs a name"):
+            client.score(recorder.id, " ", 1)

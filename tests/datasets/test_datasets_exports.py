@@ -8,27 +8,14 @@ import orjson
 import pytest
 
 from dataset_documents import Json, decide, ingest, reply, trajectory
+from export_files import items, readable, whole, without_nulls
 from whetstone.datasets.exports import TrainingFormat, export_training
 from whetstone.errors import InvalidInputError
 from whetstone.settings import Settings
 from whetstone.trajectories.conditions import TrajectoryFilter
-from whetstone.trajectories.exports import Export
 from whetstone.trajectories.store import TrajectoryStore
 
 FORMATS: tuple[TrainingFormat, ...] = get_args(TrainingFormat)
-
-
-async def text_of(export: Export) -> bytes:
-    """The whole download."""
-    return b"".join([chunk async for chunk in export.chunks])
-
-
-def items(export: Export, content: bytes) -> list[Json]:
-    """What the download holds, whatever its format."""
-    if export.filename.endswith(".json"):
-        value: list[Json] = orjson.loads(content)
-        return value
-    return [orjson.loads(line) for line in content.splitlines()]
 
 
 async def fill(trajectories: TrajectoryStore) -> None:
@@ -59,14 +46,19 @@ async def test_names_types_and_privacy(
 ) -> None:
     await fill(trajectories)
     export = export_training(trajectories, settings, kind, TrajectoryFilter())
-    content = await text_of(export)
-    endings = {"jsonl": ".eliza-native.jsonl", "json": ".eliza-native.json", "art": ".art.jsonl"}
+    content = await whole(export)
+    endings = {
+        "jsonl": ".eliza-native.jsonl",
+        "json": ".eliza-native.json",
+        "art": ".art.jsonl",
+        "parquet": ".eliza-native.parquet",
+    }
     assert export.filename.startswith("trajectories-")
     assert export.filename.endswith(endings[kind])
-    assert export.media_type == ("application/json" if kind == "json" else "application/x-ndjson")
-    assert b"jane@" not in content
-    assert b"192.168" not in content
-    assert b"hidden" not in content
+    types = {"json": "application/json", "parquet": "application/vnd.apache.parquet"}
+    assert export.media_type == types.get(kind, "application/x-ndjson")
+    for private in (b"jane@", b"192.168", b"hidden"):
+        assert private not in readable(export, content)
     assert items(export, content)
 
 
@@ -74,7 +66,7 @@ async def test_names_types_and_privacy(
 async def test_native_rows(trajectories: TrajectoryStore, settings: Settings, kind: TrainingFormat) -> None:
     await fill(trajectories)
     export = export_training(trajectories, settings, kind, TrajectoryFilter())
-    rows = items(export, await text_of(export))
+    rows = items(export, await whole(export))
     assert [(row["trajectoryId"], row["status"]) for row in rows] == [
         ("good", "completed"),
         ("good", "completed"),
@@ -94,7 +86,7 @@ async def test_native_rows(trajectories: TrajectoryStore, settings: Settings, ki
 async def test_art_transcript(trajectories: TrajectoryStore, settings: Settings) -> None:
     await fill(trajectories)
     export = export_training(trajectories, settings, "art", TrajectoryFilter(status="completed"))
-    (row,) = items(export, await text_of(export))
+    (row,) = items(export, await whole(export))
     assert [message["role"] for message in row["messages"]] == [
         "system",
         "user",
@@ -126,6 +118,7 @@ async def test_a_conversation_carried_along_is_told_once(
     system, ask = {"role": "system", "content": "s"}, {"role": "user", "content": "q"}
     tool_call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
     call = {"role": "assistant", "content": None, "tool_calls": [tool_call]}
+    tool = {"type": "function", "function": {"name": "f", "parameters": {}}}
     result = {"role": "tool", "tool_call_id": "1", "content": "r"}
     await ingest(
         trajectories,
@@ -133,17 +126,18 @@ async def test_a_conversation_carried_along_is_told_once(
             trajectory(
                 "t",
                 [
-                    {"messages": [system, ask], "response": "", "toolCalls": [tool_call]},
+                    {"messages": [system, ask], "tools": [tool], "response": "", "toolCalls": [tool_call]},
                     {"messages": [system, ask, call, result], "response": "done"},
                 ],
             )
         ],
     )
     export = export_training(trajectories, settings, "art", TrajectoryFilter())
-    (row,) = items(export, await text_of(export))
+    (row,) = items(export, await whole(export))
     roles: list[Any] = [message["role"] for message in row["messages"]]
     assert roles == ["system", "user", "assistant", "tool", "assistant"]
     assert row["reward"] is None
+    assert row["tools"] == [tool]
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -152,21 +146,58 @@ async def test_without_prompts(
 ) -> None:
     await fill(trajectories)
     export = export_training(trajectories, settings, kind, TrajectoryFilter(), include_prompts=False)
-    content = await text_of(export)
-    assert b"Decide." not in content
-    assert b"IGNORE" not in content
+    content = await whole(export)
+    for text in (b"Decide.", b"IGNORE"):
+        assert text not in readable(export, content)
     for item in items(export, content):
         if kind == "art":
             assert item["messages"] == []
         else:
-            assert (item["request"], item["response"]) == ({}, {"text": ""})
+            row = without_nulls(item)
+            assert "request" not in row
+            assert row["response"] == {"text": ""}
+
+
+async def test_parquet_holds_the_same_rows(trajectories: TrajectoryStore, settings: Settings) -> None:
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    chat = {
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}]}],
+        "tools": tools,
+        "toolCalls": [{"id": "1", "function": {"name": "f", "arguments": "{}"}}],
+        "topP": 0.5,
+        "maxTokens": 100,
+        "runId": "run-1",
+    }
+    await fill(trajectories)
+    await ingest(trajectories, [trajectory("chat", [reply("", "done", **chat)], archetype="helper")])
+    files = {}
+    for kind in ("jsonl", "parquet"):
+        export = export_training(trajectories, settings, kind, TrajectoryFilter())
+        files[kind] = items(export, await whole(export))
+    rows = [_parsed(row) for row in files["parquet"]]
+    assert len(rows) == 5
+    assert [without_nulls(row) for row in rows] == [without_nulls(row) for row in files["jsonl"]]
+
+
+def _parsed(row: Json) -> Json:
+    """A row of the table with its JSON texts and times as `jsonl` has them."""
+    row["timestamp"] = round(row["timestamp"].timestamp() * 1000)
+    request, response, metadata = row["request"], row["response"], row["metadata"]
+    for part, names in (
+        (request, ("messages", "tools", "toolChoice", "output", "responseSchema", "providerOptions")),
+        (response, ("toolCalls",)),
+        (metadata, ("trajectory_metadata",)),
+    ):
+        for name in names:
+            part[name] = None if part[name] is None else orjson.loads(part[name])
+    return row
 
 
 @pytest.mark.parametrize(("kind", "content"), [("jsonl", b""), ("json", b"[]\n"), ("art", b"")])
 async def test_nothing_to_export(
     trajectories: TrajectoryStore, settings: Settings, kind: TrainingFormat, content: bytes
 ) -> None:
-    assert await text_of(export_training(trajectories, settings, kind, TrajectoryFilter())) == content
+    assert await whole(export_training(trajectories, settings, kind, TrajectoryFilter())) == content
 
 
 def test_other_formats_are_refused(trajectories: TrajectoryStore, settings: Settings) -> None:

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from whetstone.db import Database
 from whetstone.errors import InvalidInputError
 from whetstone.trajectories.conditions import TrajectoryFilter
 from whetstone.trajectories.documents import training_detail, training_row
@@ -199,19 +198,6 @@ async def test_stream_reads_big_trajectories_too(store: TrajectoryStore) -> None
     assert streamed[0] == await store.get("big3")
 
 
-async def test_deep_pages_and_streams_use_the_index(store: TrajectoryStore, database: Database) -> None:
-    if database.dialect != "sqlite":
-        pytest.skip("an empty PostgreSQL table is always scanned")
-    async with database.read() as connection:
-        for query in (
-            "SELECT key FROM trajectories ORDER BY created_at DESC, key DESC LIMIT 50 OFFSET 9000",
-            "SELECT * FROM trajectories WHERE (created_at, key) < (5, 5) ORDER BY created_at DESC, key DESC",
-        ):
-            plan = str((await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}")).all())
-            assert "ix_trajectories_newest" in plan
-            assert "TEMP B-TREE" not in plan
-
-
 async def test_stats_are_the_union_and_exact(store: TrajectoryStore) -> None:
     empty = await store.stats()
     assert (empty["totalTrajectories"], empty["averageDurationMs"], empty["byModel"]) == (0, 0, {})
@@ -258,7 +244,9 @@ async def test_training_views(store: TrajectoryStore) -> None:
     whole = await store.get("t")
     assert whole is not None
     detail = training_detail(whole)
-    assert detail == row | {"stepsJson": detail["stepsJson"], "aiJudgeReasoning": "fine"}
+    kept = {name: row[name] for name in row.keys() & detail.keys()}
+    assert row.keys() - kept.keys() == {"totalTokens", "errorCount", "models", "tasks", "tags"}
+    assert detail == kept | {"stepsJson": detail["stepsJson"], "aiJudgeReasoning": "fine"}
     assert orjson.loads(detail["stepsJson"]) == whole["steps"]
 
 

@@ -46,6 +46,12 @@ def list_offset(text: str | None) -> int:
     return 0 if math.isnan(number) else int(min(max(number, 0), _MAX_OFFSET))
 
 
+def finite_number(text: str | None) -> float | None:
+    """A number; None where it is absent, empty or none."""
+    number = js_number(text or None)
+    return number if math.isfinite(number) else None
+
+
 def moment(text: str | None) -> int | None:
     """Milliseconds of an ISO date or time; None where it is absent or none.
 

@@ -20,6 +20,7 @@ _SECURITY_SCHEMES = {
 _VALIDATION_SCHEMAS = ("HTTPValidationError", "ValidationError")
 _UNDESCRIBED = "Successful Response"  # what FastAPI writes when a route says nothing
 _FIRST_FAILURE = 400
+_COMPRESSION = "May be compressed: `Content-Encoding: gzip` or `zstd`. Limits count what it decodes to."
 
 
 def operation_id(route: APIRoute) -> str:
@@ -50,6 +51,9 @@ def _document(app: FastAPI, token_required: bool) -> dict[str, Any]:
     for path, methods in document["paths"].items():
         for operation in methods.values():
             operation["responses"].pop("422", None)
+            if "requestBody" in operation:
+                operation["requestBody"].setdefault("description", _COMPRESSION)
+                operation["responses"].setdefault("415", _not_accepted())
             _describe_answers(operation["responses"], document["components"]["schemas"])
             if path in OPEN_PATHS:
                 operation["security"] = []
@@ -61,6 +65,13 @@ def _document(app: FastAPI, token_required: bool) -> dict[str, Any]:
     # One of them suffices; none is needed on this machine while no token is set.
     document["security"] = [{name: []} for name in _SECURITY_SCHEMES] + ([] if token_required else [{}])
     return document
+
+
+def _not_accepted() -> dict[str, Any]:
+    """The answer to a body in an unknown encoding, which any route with a body can give."""
+    entry = errors(415)[415]
+    media = {"schema": {"$ref": "#/components/schemas/Error"}, **entry["content"]["application/json"]}
+    return {"description": entry["description"], "content": {"application/json": media}}
 
 
 def _describe_answers(responses: dict[str, Any], schemas: dict[str, Any]) -> None:

@@ -51,4 +51,9 @@ def services_of(connection: HTTPConnection) -> Services:
     return services
 
 
-ServicesDep = Annotated[Services, Depends(services_of)]
+async def _services(connection: HTTPConnection) -> Services:
+    # A dependency that is no coroutine would be called in a thread, request by request.
+    return services_of(connection)
+
+
+ServicesDep = Annotated[Services, Depends(_services)]

@@ -6,7 +6,7 @@ Answers are the JSON objects of the wire contract as plain dictionaries (camelCa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -14,7 +14,9 @@ from urllib.parse import quote
 import httpx
 from httpx_sse import connect_sse
 
+from whetstone.client.lines import UPLOAD_HEADERS, compressed_lines
 from whetstone.client.recorder import TrajectoryRecorder
+from whetstone.client.scores import ScoreSource, score_object
 
 JsonObject = dict[str, Any]
 
@@ -52,13 +54,54 @@ class WhetstoneClient:
         """Store one whole trajectory or several; storing the same one again changes nothing."""
         return self._call("POST", "/api/trajectories", json=trajectories)
 
+    def upload(self, trajectories: Iterable[Mapping[str, Any]]) -> JsonObject:
+        """Store any number of trajectories in one request, in constant memory.
+
+        Those that cannot be stored are left out: `rejected` counts them, and `errors` says why, of the first 20.
+        """
+        return self._call(
+            "POST",
+            "/api/trajectories",
+            content=compressed_lines(trajectories),
+            headers=UPLOAD_HEADERS,
+            # The service takes what it can store, and answers at the end.
+            timeout=httpx.Timeout(None, connect=30),
+        )
+
     def recorder(self, agent_id: str, *, source: str = "api", **fields: Any) -> TrajectoryRecorder:
         """A context manager that collects the calls of one interaction and records them when it ends."""
         return TrajectoryRecorder(self.record, agent_id=agent_id, source=source, **fields)
 
     def annotate(self, trajectory_id: str, **annotation: Any) -> JsonObject:
-        """Give feedback: `reward`, `corrections=[{"callId": …, "correction": …}]`, `isTrainingData`, `comment`…"""
+        """Give feedback: `reward`, `scores`, `corrections=[{"callId": …, "correction": …}]`, `isTrainingData`…
+
+        See also `score` and `tag`.
+        """
         return self._call("POST", f"/api/trajectories/{_id(trajectory_id)}/annotations", json=annotation)
+
+    def score(
+        self,
+        trajectory_id: str,
+        name: str,
+        value: float | None = None,
+        *,
+        label: str | None = None,
+        comment: str | None = None,
+        source: ScoreSource = "human",
+        call_id: str | None = None,
+        score_id: str | None = None,
+    ) -> JsonObject:
+        """Score a trajectory, or its call `call_id`; `name` "reward" is the reward itself.
+
+        Scoring again under the same name and source replaces; without value, label and comment it takes the score
+        back. Several scores of one name and source need a `score_id` each.
+        """
+        given = score_object(name, value, label, comment, source, call_id, score_id)
+        return self.annotate(trajectory_id, scores=[given])
+
+    def tag(self, trajectory_id: str, *tags: str, remove: Sequence[str] = ()) -> JsonObject:
+        """Add tags to a trajectory, and remove some."""
+        return self.annotate(trajectory_id, addTags=list(tags), removeTags=list(remove))
 
     def trajectories(self, **filters: Any) -> JsonObject:
         """One page, newest first: `limit`, `offset`, `search`, `status`, `source`, `startDate`…"""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
+from whetstone.client.scores import ScoreSource, score_object
 from whetstone.clock import now_ms
 from whetstone.ids import new_id
 
@@ -50,6 +51,24 @@ class TrajectoryRecorder:
     def reward(self, value: float) -> None:
         """How good the outcome was; 1 is right, 0 is wrong."""
         self._trajectory["totalReward"] = value
+
+    def score(
+        self,
+        name: str,
+        value: float | None = None,
+        *,
+        label: str | None = None,
+        comment: str | None = None,
+        source: ScoreSource = "code",
+        call_id: str | None = None,
+    ) -> None:
+        """Judge the interaction, or its call `call_id`, by a number, a class or a remark."""
+        score = score_object(name, value, label, comment, source, call_id)
+        self._trajectory.setdefault("scores", []).append(score)
+
+    def tag(self, *tags: str) -> None:
+        """Add tags."""
+        self._trajectory.setdefault("tags", []).extend(tags)
 
     def __enter__(self) -> Self:
         return self

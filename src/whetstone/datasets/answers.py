@@ -73,7 +73,11 @@ def routes_context(text: str) -> bool:
     handler = handler_object(text)
     if handler is not None:
         return "primaryContext" in handler or "secondaryContexts" in handler
-    return bool(_PRIMARY_CONTEXT.search(text) or _SECONDARY_CONTEXTS.search(text))
+    # Most answers hold neither name, and a plain look for it is far quicker than the pattern.
+    return bool(
+        ("primaryContext" in text and _PRIMARY_CONTEXT.search(text))
+        or ("secondaryContexts" in text and _SECONDARY_CONTEXTS.search(text))
+    )
 
 
 def is_handler_answer(text: str) -> bool:
@@ -119,8 +123,9 @@ def plans_action(text: str) -> bool:
     answer = json_object(text)
     if answer is not None:
         return action_name(text) is not None or {"thought", "text"} <= answer.keys()
-    return _ACTIONS.search(text) is not None or bool(
-        re.search(r"^\s*thought\s*:|<thought>", text, re.MULTILINE)
+    return ("action" in text and _ACTIONS.search(text) is not None) or bool(
+        "thought" in text
+        and re.search(r"^\s*thought\s*:|<thought>", text, re.MULTILINE)
         and re.search(r"^\s*text\s*:|<text>", text, re.MULTILINE)
     )
 

@@ -14,6 +14,8 @@ from typing import Any, Literal
 
 import orjson
 
+from whetstone.datasets.feedback import annotated_reward, reward_verdict
+
 Source = Literal["correction", "reward", "unverified"]
 
 REWARD_THRESHOLD = 0.5
@@ -78,8 +80,9 @@ def expected_answer(
 def reward_of(document: Mapping[str, Any], step: Mapping[str, Any], call: Mapping[str, Any]) -> float | None:
     """How good the recorded answer was: the most specific of what call, step and trajectory say; None if silent.
 
-    On one level a judge's score goes before a scenario's outcome, and that before a plain reward. A step's reward
-    of exactly 0 says nothing: steps are rewarded when something happens, usually only the last one.
+    On one level the scores named `reward` and the judge's score go before a scenario's outcome, and that before a
+    plain reward; see `trajectory_reward`. A step's reward of exactly 0 says nothing: steps are rewarded when
+    something happens, usually only the last one.
     """
     score = _score(call, "reward")
     if score is None:
@@ -88,10 +91,13 @@ def reward_of(document: Mapping[str, Any], step: Mapping[str, Any], call: Mappin
 
 
 def trajectory_reward(document: Mapping[str, Any]) -> float | None:
-    """The judge's score, the scenario's outcome or the total reward of a trajectory; None if nobody rewarded it.
+    """How good a trajectory was; None if nobody rewarded it.
 
-    A total of 0 whose components are all 0 is what the reference writes at capture, before any reward.
+    The first of: an annotation's reward, a person's score, a judge's, that of code, the scenario's outcome, the
+    total reward. A total of 0 whose components are all 0 is what the reference writes at capture, before any reward.
     """
+    if (annotated := _number(annotated_reward(document))) is not None:
+        return annotated
     components = document.get("rewardComponents")
     if document.get("totalReward") == 0 and isinstance(components, Mapping) and components:
         document = document if any(components.values()) else {**document, "totalReward": None}
@@ -105,10 +111,15 @@ def scenario_status(document: Mapping[str, Any]) -> str | None:
 
 
 def _score(record: Mapping[str, Any], plain_key: str) -> float | None:
+    verdict = reward_verdict(record)
+    if verdict is not None and verdict.source != "code":
+        return verdict.value
     judged = (record.get("aiJudgeReward"), _quality(record, "judge_score"), _quality(record, "judgeScore"))
     for value in judged:
         if (number := _number(value)) is not None:
             return min(max(number, 0.0), 1.0)
+    if verdict is not None:
+        return verdict.value
     status = scenario_status(record)
     if status in _SCENARIO_REWARDS:
         return _SCENARIO_REWARDS[status]

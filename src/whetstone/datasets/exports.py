@@ -1,4 +1,4 @@
-"""Exports meant for training (contract §5): `jsonl` and `json` in `eliza_native_v1`, and `art`.
+"""Exports meant for training (contract §5): `jsonl`, `json` and `parquet` in `eliza_native_v1`, and `art`.
 
 All of them go through the privacy filter, trajectory by trajectory, and stream: memory does not grow with the store.
 Unlike a dataset they hold every LLM call of the chosen trajectories, also unverified and badly rewarded ones; the
@@ -7,37 +7,34 @@ rows say which they are. A trajectory that the privacy filter withholds is missi
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Literal
 
 import orjson
 
 from whetstone.clock import now_ms
-from whetstone.datasets.expected import trajectory_reward
-from whetstone.datasets.rows import (
-    BOUNDARY_DATASET,
-    Document,
-    Row,
-    cache_stats,
-    llm_calls,
-    native_row,
-    primitives,
-    task_of_row,
-    trajectory_totals,
-)
+from whetstone.datasets.art import art_row
+from whetstone.datasets.native_table import native_schema, table_row
+from whetstone.datasets.rows import BOUNDARY_DATASET, Document, Row, llm_calls, native_row, task_of_row
 from whetstone.datasets.tasks import tasks_of
 from whetstone.errors import InvalidInputError
 from whetstone.privacy.filter import PrivacyFilter
 from whetstone.privacy.filtered import Dropped, Filtered
 from whetstone.settings import Settings
+from whetstone.trajectories.batches import batches, in_thread
 from whetstone.trajectories.conditions import TrajectoryFilter
 from whetstone.trajectories.exports import Export
+from whetstone.trajectories.parquet_file import PARQUET, parquet_bytes
+from whetstone.trajectories.redaction import figures, names
 from whetstone.trajectories.store import TrajectoryStore
 
-TrainingFormat = Literal["jsonl", "json", "art"]
+TrainingFormat = Literal["jsonl", "json", "art", "parquet"]
 
 NDJSON = "application/x-ndjson"
+
+Batches = AsyncIterator[Sequence[Filtered[Sequence[Row]]]]
+
+_CALLS = 50  # LLM calls that are filtered in one go
 
 
 def export_training(
@@ -50,43 +47,23 @@ def export_training(
     """A download of the chosen trajectories as training rows.
 
     `include_prompts` false leaves the texts out: rows keep an empty request and response, transcripts no messages.
-    Raises `InvalidInputError` for another format.
+    Raises `InvalidInputError` for another format. Reading the chunks raises NotAvailableError, before the first,
+    where Parquet cannot be written.
     """
-    stamp = now_ms()
-    kinds: dict[str, tuple[str, str, Callable[[Document], Sequence[Row]]]] = {
-        "jsonl": (f"trajectories-{stamp}.eliza-native.jsonl", NDJSON, _native_rows),
-        "json": (f"trajectories-{stamp}.eliza-native.json", "application/json", _native_rows),
-        "art": (f"trajectories-{stamp}.art.jsonl", NDJSON, lambda document: [art_row(document)]),
-    }
-    if kind not in kinds:
-        raise InvalidInputError("a training export's format is 'jsonl', 'json' or 'art'")
-    filename, media_type, make_rows = kinds[kind]
-    rows = _filtered_rows(store, settings, chosen, make_rows, include_prompts)
-    return Export(filename, media_type, _json_array(rows) if kind == "json" else _lines(rows))
+    name = f"trajectories-{now_ms()}"
 
+    def rows(make_rows: Callable[[Document], Sequence[Row]]) -> Batches:
+        return _filtered_rows(store, settings, chosen, make_rows, include_prompts)
 
-def art_row(document: Document) -> Row:
-    """A trajectory as an ART transcript (contract §5.5) with its reward, null when nobody gave one."""
-    metrics = document.get("metrics")
-    metrics = metrics if isinstance(metrics, dict) else {}
-    return {
-        "messages": _transcript(document),
-        "reward": trajectory_reward(document),
-        "metadata": {
-            **{
-                key: document.get(key)
-                for key in ("trajectoryId", "agentId", "source", "status", "scenarioId", "batchId")
-            },
-            "trajectoryTotals": trajectory_totals(document),
-            "cacheStats": cache_stats(document),
-            "metadata": primitives(document.get("metadata")),
-        },
-        "metrics": {
-            key: value
-            for key, value in metrics.items()
-            if isinstance(value, int | float) and not isinstance(value, bool)
-        },
-    }
+    if kind == "jsonl":
+        return Export(f"{name}.eliza-native.jsonl", NDJSON, _lines(rows(_native_rows)))
+    if kind == "json":
+        return Export(f"{name}.eliza-native.json", "application/json", _json_array(rows(_native_rows)))
+    if kind == "art":
+        return Export(f"{name}.art.jsonl", NDJSON, _lines(rows(lambda document: [art_row(document)])))
+    if kind == "parquet":
+        return Export(f"{name}.eliza-native.parquet", PARQUET, _table(rows(_native_rows)))
+    raise InvalidInputError("a training export's format is 'jsonl', 'json', 'art' or 'parquet'")
 
 
 def _native_rows(document: Document) -> list[Row]:
@@ -96,50 +73,24 @@ def _native_rows(document: Document) -> list[Row]:
     ]
 
 
-def _transcript(document: Document) -> list[dict[str, Any]]:
-    """What was said, in order. A call that carries the conversation so far adds only what is new in it."""
-    transcript: list[dict[str, Any]] = []
-    system: dict[str, Any] | None = None
-    for call in llm_calls(document):
-        request = _request_messages(call.body)
-        known = [_spoken(message) for message in transcript]
-        if known and [_spoken(message) for message in request[: len(known)]] == known:
-            request = request[len(transcript) :]
-        elif request and request[0]["role"] == "system":
-            system, before = request[0], system
-            request = request[1:] if system == before else request
-        answer = {"role": "assistant", "content": call.body.get("response") or ""}
-        if call.body.get("toolCalls"):
-            answer["tool_calls"] = call.body["toolCalls"]
-        transcript += [message for message in (*request, answer) if _says_something(message)]
-    return transcript
+def _without_texts(rows: Sequence[Row]) -> list[Row]:
+    return [_without_text(row) for row in rows]
 
 
-def _request_messages(body: Document) -> list[dict[str, Any]]:
-    messages = [item for item in body.get("messages") or () if isinstance(item, dict) and item.get("role")]
-    system = body.get("systemPrompt")
-    if system and not (messages and messages[0]["role"] == "system"):
-        messages.insert(0, {"role": "system", "content": system})
-    if not any(message["role"] != "system" for message in messages):
-        messages.append({"role": "user", "content": body.get("userPrompt") or body.get("prompt") or ""})
-    return [message for message in messages if _says_something(message)]
-
-
-def _spoken(message: dict[str, Any]) -> tuple[Any, ...]:
-    """What makes two messages the same, however absent members are written."""
-    return message["role"], message.get("content") or "", message.get("tool_calls") or None
-
-
-def _says_something(message: dict[str, Any]) -> bool:
-    return bool(message.get("content") or message.get("tool_calls"))
-
-
-def _without_texts(row: Row) -> Row:
+def _without_text(row: Row) -> Row:
     if "messages" in row:
-        return {**row, "messages": []}
+        kept = {name: value for name, value in row.items() if name != "tools"}
+        metadata = {**row["metadata"], "metadata": {}}
+        return {**kept, "messages": [], "metadata": metadata, "metrics": figures(row["metrics"])}
     # The label is read off the answer.
-    metadata = {**row["metadata"], "label": None}
-    return {**row, "request": {}, "response": {"text": ""}, "metadata": metadata}
+    metadata = {**row["metadata"], "label": None, "trajectory_metadata": {}}
+    return {
+        **row,
+        "tags": names(row["tags"]),
+        "request": {},
+        "response": {"text": ""},
+        "metadata": metadata,
+    }
 
 
 async def _filtered_rows(
@@ -148,36 +99,48 @@ async def _filtered_rows(
     chosen: TrajectoryFilter,
     make_rows: Callable[[Document], Sequence[Row]],
     include_prompts: bool,
-) -> AsyncIterator[Filtered[Sequence[Row]]]:
-    privacy = await asyncio.to_thread(PrivacyFilter.from_settings, settings)
+) -> Batches:
+    privacy = await in_thread(PrivacyFilter.from_settings, settings)
 
     def rows(document: dict[str, Any]) -> Filtered[Sequence[Row]] | None:
         filtered = privacy.trajectory(document)
         if isinstance(filtered, Dropped):
             return None
         made = filtered.map(make_rows)
-        return made if include_prompts else made.map(lambda value: [_without_texts(row) for row in value])
+        return made if include_prompts else made.map(_without_texts)
 
-    async for document in store.stream(chosen):
-        made = await asyncio.to_thread(rows, document)
-        if made is not None:
-            yield made
+    def all_rows(documents: list[dict[str, Any]]) -> list[Filtered[Sequence[Row]]]:
+        return [made for document in documents if (made := rows(document)) is not None]
+
+    async for documents in batches(store.stream(chosen), _CALLS):
+        yield await in_thread(all_rows, documents)
 
 
-async def _lines(batches: AsyncIterator[Filtered[Sequence[Row]]]) -> AsyncIterator[bytes]:
-    async for batch in batches:
+async def _lines(batches_: Batches) -> AsyncIterator[bytes]:
+    async for batch in batches_:
         lines = [
             orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)
-            for row in batch.value
+            for filtered in batch
+            for row in filtered.value
         ]
         if lines:
             yield b"".join(lines)
 
 
-async def _json_array(batches: AsyncIterator[Filtered[Sequence[Row]]]) -> AsyncIterator[bytes]:
+async def _json_array(batches_: Batches) -> AsyncIterator[bytes]:
     separator = b"[\n"
-    async for batch in batches:
-        for row in batch.value:
-            yield separator + orjson.dumps(row, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
+    async for batch in batches_:
+        if rows := [row for filtered in batch for row in filtered.value]:
+            # An array of a few rows is laid out like the whole one; only its brackets are in the way.
+            part = orjson.dumps(rows, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
+            yield separator + part[len(b"[\n") : -len(b"\n]")]
             separator = b",\n"
     yield b"\n]\n" if separator == b",\n" else b"[]\n"
+
+
+def _table(filtered: Batches) -> AsyncIterator[bytes]:
+    async def rows() -> AsyncIterator[list[Row]]:
+        async for batch in filtered:
+            yield [table_row(row) for each in batch for row in each.value]
+
+    return parquet_bytes(native_schema, rows())

@@ -2,7 +2,8 @@
 
 `response` is the expected answer: the correction where there is one, else the recorded answer. Beyond the contract,
 `metadata` says how far to trust it: `expected_from` (`correction`, `reward`, `unverified`), `verified`, `reward` (of
-the recorded answer, or null) and `label` (its class, or null); a dataset adds `split` and `group`.
+the recorded answer, or null) and `label` (its class, or null); a dataset adds `split` and `group`. Where there are
+any, `scores` and `trajectory_scores` hold values by name, and `trajectory_tags` the tags.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from whetstone.datasets.expected import Expected, answer_text, expected_answer
+from whetstone.datasets.feedback import feedback_summary
 from whetstone.datasets.tasks import get_task
 from whetstone.lm.types import content_text
 
@@ -254,6 +256,7 @@ def _metadata(call: LlmCall, task: str, source_dataset: str, expected: Expected)
         "verified": expected.verified,
         "reward": expected.reward,
         "label": get_task(task).label(expected.content),
+        **feedback_summary(document, body),
     }
 
 

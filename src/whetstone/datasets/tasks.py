@@ -105,7 +105,16 @@ def tasks_of(call: Call) -> list[str]:
     """The tasks whose datasets get a row from `call`; empty for an unnamed call without an answer."""
     _load_entry_points()
     named = named_task(call)
-    found = [task.name for task in TASKS.values() if task.name == named or task.matches(call)]
+    found = []
+    for task in TASKS.values():
+        shape = _SHAPES.get(task.name)
+        if shape is None:
+            matching = task.name == named or task.matches(call)
+        else:
+            # What `matches` says of a built-in task, without asking for the name again.
+            matching = task.name == named if named is not None else shape(call)
+        if matching:
+            found.append(task.name)
     if not found and answer_text(call):
         return ["response"]
     return found
@@ -148,6 +157,10 @@ def _tool_calls(call: Call) -> Any:
     return call.get("toolCalls") or (isinstance(correction, Mapping) and correction.get("toolCalls"))
 
 
+_SHAPES: dict[str, Callable[[Call], bool]] = {}
+"""How calls of the contract's tasks look, by the name of the task."""
+
+
 def _built_in(name: str, shape: Callable[[Call], bool]) -> Callable[[Call], bool]:
     """Matcher of a task of the contract: its name decides, its shape only where nothing is named."""
 
@@ -155,6 +168,7 @@ def _built_in(name: str, shape: Callable[[Call], bool]) -> Callable[[Call], bool
         named = named_task(call)
         return named == name if named is not None else shape(call)
 
+    _SHAPES[name] = shape
     return matches
 
 

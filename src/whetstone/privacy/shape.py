@@ -49,6 +49,7 @@ _MESSAGE = Shape(
     names=_keys("content name reasoning reasoning_content refusal"),
     parts={"tool_calls": _TOOL_CALL, "toolCalls": _TOOL_CALL},
 )
+_SCORE = Shape(ids=_keys("id callId source"), names=_keys("name value label comment createdAt"))
 _CORRECTION = Shape(names=_keys("text source comment"), parts={"toolCalls": _TOOL_CALL})
 _CALL = Shape(
     ids=_keys(
@@ -60,7 +61,13 @@ _CALL = Shape(
         " maxTokens topP latencyMs promptTokens completionTokens totalTokens cacheReadInputTokens cacheCreationInputTokens"
         " reasoningTokens tokenUsageEstimated metadata"
     ),
-    parts={"messages": _MESSAGE, "tools": _TOOL, "toolCalls": _TOOL_CALL, "correction": _CORRECTION},
+    parts={
+        "messages": _MESSAGE,
+        "tools": _TOOL,
+        "toolCalls": _TOOL_CALL,
+        "correction": _CORRECTION,
+        "scores": _SCORE,
+    },
 )
 _ACCESS = Shape(
     ids=_keys("accessId stepId providerId providerName purpose sha256 overlapsWith"),
@@ -75,14 +82,15 @@ _STEP = Shape(
     names=_keys("stepNumber timestamp usedSkills script reward done environmentState observation metadata"),
     parts={"llmCalls": _CALL, "providerAccesses": _ACCESS, "action": _ACTION},
 )
+_REWARD = Shape(names=_keys("reward rewardComponents"))
 _METRICS = Shape(ids=_keys("finalStatus"), names=_keys("episodeLength"))
 
 TRAJECTORY = Shape(
     ids=_keys("trajectoryId id agentId source status scenarioId batchId runId traceId episodeId archetype"),
     names=_keys(
         "startTime endTime durationMs createdAt updatedAt groupIndex stepCount llmCallCount providerAccessCount"
-        " totalReward rewardComponents aiJudgeReward aiJudgeReasoning isTrainingData metadata promptTokens"
-        " completionTokens totalPromptTokens totalCompletionTokens cacheReadInputTokens cacheCreationInputTokens"
+        " totalReward rewardComponents aiJudgeReward aiJudgeReasoning isTrainingData comment tags metadata"
+        " promptTokens completionTokens totalPromptTokens totalCompletionTokens cacheReadInputTokens cacheCreationInputTokens"
         " cacheStats events contextEvents toolEvents evaluationEvents cacheObservations contextDiffs"
     ),
     parts={
@@ -91,6 +99,9 @@ TRAJECTORY = Shape(
         "llmCalls": _CALL,
         "providerAccesses": _ACCESS,
         "metrics": _METRICS,
+        "scores": _SCORE,
+        "annotation": _REWARD,
+        "reported": _REWARD,
     },
 )
 """The trajectory document: contract §4.1 with everything below it."""

@@ -28,6 +28,7 @@ from whetstone.trajectories.records import (
     StepInput,
     TrajectoryInput,
 )
+from whetstone.trajectories.scores import ScoreChange, score_changes
 
 DEFAULT_STEP = "step-0"
 """Step of an item that names none."""
@@ -52,7 +53,7 @@ class StepChange:
     """A step to add or to fill in."""
 
     step_id: str
-    position: int
+    position: int | None
     fallback_timestamp: int
     input: StepInput
 
@@ -77,6 +78,7 @@ class Change:
     calls: list[ItemChange[LlmCallInput]] = field(default_factory=list)
     accesses: list[ItemChange[ProviderAccessInput]] = field(default_factory=list)
     events: list[EventChange] = field(default_factory=list)
+    scores: list[ScoreChange] = field(default_factory=list)
     annotation: AnnotationInput | None = None
     end: EndInput | None = None
 
@@ -134,6 +136,7 @@ def from_trajectory(record: TrajectoryInput, identifier: str, now: int) -> Chang
         calls.place(call, call.call_id, call.step_id, moment) for call in record.llm_calls
     )
     change.events = [event for name in EVENT_LISTS for event in _events(record, name)]
+    change.scores = score_changes(record.scores) + _scores_of(change.calls)
     return change
 
 
@@ -144,7 +147,8 @@ def from_calls(identifier: str, calls: Sequence[LlmCallInput], now: int) -> Chan
         _item(call, id_, call.step_id, position, now)
         for position, (call, id_) in enumerate(zip(calls, ids, strict=True))
     ]
-    return Change(identifier, calls=_worth_storing(placed))
+    stored = _worth_storing(placed)
+    return Change(identifier, calls=stored, scores=_scores_of(stored))
 
 
 def from_accesses(identifier: str, accesses: Sequence[ProviderAccessInput], now: int) -> Change:
@@ -155,6 +159,12 @@ def from_accesses(identifier: str, accesses: Sequence[ProviderAccessInput], now:
         for position, (access, id_) in enumerate(zip(accesses, ids, strict=True))
     ]
     return Change(identifier, accesses=placed)
+
+
+def from_annotation(identifier: str, annotation: AnnotationInput) -> Change:
+    """The change that an annotation asks for."""
+    scores = score_changes(annotation.scores, replaces=True)
+    return Change(identifier, scores=scores, annotation=annotation)
 
 
 class _Placer(Generic[Item]):
@@ -200,13 +210,17 @@ def _worth_storing(calls: Iterable[ItemChange[LlmCallInput]]) -> list[ItemChange
     ]
 
 
+def _scores_of(calls: Iterable[ItemChange[LlmCallInput]]) -> list[ScoreChange]:
+    return [score for call in calls for score in score_changes(call.input.scores, call_id=call.id)]
+
+
 def _content_ids(kind: str, given: Sequence[str | None], items: Sequence[Item]) -> list[str]:
     """The given ids, and digests of the content where none is given; equal items in one request are numbered."""
     seen: Counter[str] = Counter()
     ids = []
     for identifier, item in zip(given, items, strict=True):
         if identifier is None:
-            content = clean_json(item.model_dump(exclude_unset=True))
+            content = clean_json(item.model_dump(exclude_unset=True, exclude={"scores"}))
             digest = hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
             seen[digest] += 1
             identifier = f"{kind}-{digest}" + (f"-{seen[digest]}" if seen[digest] > 1 else "")

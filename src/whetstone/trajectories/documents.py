@@ -12,7 +12,10 @@ from typing import Any
 import orjson
 
 from whetstone.clock import iso
+from whetstone.trajectories.feedback import tags_of
+from whetstone.trajectories.parts import Parts
 from whetstone.trajectories.records import EVENT_LISTS
+from whetstone.trajectories.scores import score_documents
 
 Row = Mapping[str, Any]
 Json = dict[str, Any]
@@ -47,13 +50,16 @@ def list_record(row: Row) -> Json:
         "createdAt": iso(row["created_at"]),
         "updatedAt": iso(row["updated_at"]),
     }
+    if tags := tags_of(row):
+        record["tags"] = tags
     return record | _present(row, _GROUPING)
 
 
-def document(
-    row: Row, steps: Iterable[Row], calls: Iterable[Row], accesses: Iterable[Row], events: Iterable[Row]
-) -> Json:
-    """The trajectory document of a row of `trajectories` and the rows below it, in any order."""
+def document(row: Row, parts: Parts, scores: Iterable[Row] = ()) -> Json:
+    """The trajectory document of a row of `trajectories` and what is below it.
+
+    A call carries its own scores; those of a call that has not arrived stand with the scores of the trajectory.
+    """
     record = list_record(row)
     whole: Json = {"trajectoryId": record.pop("id")} | record
     whole["rewardComponents"] = row["reward_components"]
@@ -61,14 +67,10 @@ def document(
     if row["status"] != "active":
         whole["metrics"].setdefault("finalStatus", row["status"])
     whole |= _present(row, {"aiJudgeReasoning": "ai_judge_reasoning"})
-    if "comment" in row["annotation"]:
-        whole["comment"] = row["annotation"]["comment"]
-    whole["steps"] = _steps(steps, calls, accesses)
-    ordered = sorted(events, key=lambda event: (event["position"], event["event_id"]))
-    for name in EVENT_LISTS:
-        if bodies := [event["body"] for event in ordered if event["category"] == name]:
-            whole[name] = bodies
-    return whole
+    whole |= _annotated(row["annotation"])
+    whole["steps"] = parts.steps
+    _place_scores(whole, scores)
+    return whole | {name: parts.events[name] for name in EVENT_LISTS if name in parts.events}
 
 
 def summary(whole: Json) -> Json:
@@ -120,7 +122,10 @@ def training_detail(whole: Json) -> Json:
     }
 
 
-_JUDGEMENT = ("rewardComponents", "metrics", "aiJudgeReasoning", "comment")
+_JUDGEMENT = (
+    *("rewardComponents", "metrics", "aiJudgeReasoning", "comment"),
+    *("annotation", "reported", "scores"),
+)
 _BEYOND_SUMMARY = frozenset({"trajectoryId", "steps", *_JUDGEMENT, *EVENT_LISTS})
 _GROUPING = {
     "scenarioId": "scenario_id",
@@ -136,80 +141,28 @@ def _present(row: Row, names: Mapping[str, str]) -> Json:
     return {name: row[column] for name, column in names.items() if row[column] is not None}
 
 
-def _steps(steps: Iterable[Row], calls: Iterable[Row], accesses: Iterable[Row]) -> list[Json]:
-    ordered = sorted(steps, key=lambda step: (step["timestamp"], step["position"] or 0, step["step_id"]))
-    documents = {}
-    for index, row in enumerate(ordered):
-        documents[row["key"]] = row["extra"] | {
-            "stepId": row["step_id"],
-            "stepNumber": index if row["position"] is None else row["position"],
-            "timestamp": row["timestamp"],
-            "kind": row["kind"],
-            **_present(row, {"reward": "reward", "done": "done"}),
-            "llmCalls": [],
-            "providerAccesses": [],
-        }
-    for row in sorted(calls, key=lambda call: (call["timestamp"], call["position"], call["call_id"])):
-        step = documents[row["step_key"]]
-        step["llmCalls"].append(_call(row, step["stepId"]))
-    for row in sorted(accesses, key=lambda item: (item["timestamp"], item["position"], item["access_id"])):
-        step = documents[row["step_key"]]
-        step["providerAccesses"].append(_access(row, step["stepId"]))
-    return list(documents.values())
-
-
-def _call(row: Row, step_id: str) -> Json:
-    return {
-        **row["extra"],
-        "callId": row["call_id"],
-        "stepId": step_id,
-        "timestamp": row["timestamp"],
-        "model": row["model"],
-        "systemPrompt": row["system_prompt"],
-        "userPrompt": row["user_prompt"],
-        "response": row["response"],
-        "temperature": row["temperature"],
-        "maxTokens": row["max_tokens"],
-        "purpose": row["purpose"],
-        "actionType": row["action_type"],
-        "stepType": row["step_type"],
-        "tags": row["tags"],
-        "latencyMs": row["latency_ms"],
-        "createdAt": iso(row["created_at"]),
-        **_present(row, _OPTIONAL_CALL),
+def _annotated(said: Json) -> Json:
+    """What annotations said: the comment, their rewards, and the agent's own reward where it is outranked."""
+    annotation = {name: said[name] for name in ("reward", "rewardComponents") if name in said}
+    members = {
+        "comment": said.get("comment"),
+        "annotation": annotation or None,
+        "reported": said.get("reported"),
     }
+    return {name: value for name, value in members.items() if value is not None}
 
 
-_OPTIONAL_CALL = {
-    "modelType": "model_type",
-    "provider": "provider",
-    "messages": "messages",
-    "tools": "tools",
-    "toolCalls": "tool_calls",
-    "reasoning": "reasoning",
-    "correction": "correction",
-    "topP": "top_p",
-    "promptTokens": "prompt_tokens",
-    "completionTokens": "completion_tokens",
-    "cacheReadInputTokens": "cache_read_input_tokens",
-    "cacheCreationInputTokens": "cache_creation_input_tokens",
-    "reasoningTokens": "reasoning_tokens",
-    "finishReason": "finish_reason",
-}
-
-
-def _access(row: Row, step_id: str) -> Json:
-    return {
-        **row["extra"],
-        "accessId": row["access_id"],
-        "stepId": step_id,
-        "providerName": row["provider_name"],
-        "purpose": row["purpose"],
-        "timestamp": row["timestamp"],
-        "data": row["data"],
-        "createdAt": iso(row["created_at"]),
-        **_present(row, {"query": "query"}),
-    }
+def _place_scores(whole: Json, scores: Iterable[Row]) -> None:
+    by_call: dict[str | None, list[Row]] = {}
+    for row in scores:
+        by_call.setdefault(row["call_id"], []).append(row)
+    if by_call:
+        for step in whole["steps"]:
+            for call in step["llmCalls"]:
+                if own := by_call.pop(call["callId"], None):
+                    call["scores"] = score_documents(own)
+    if by_call:
+        whole["scores"] = score_documents(row for rows in by_call.values() for row in rows)
 
 
 def _flat(item: Json, trajectory_id: str, identifier: str) -> Json:

@@ -1,4 +1,4 @@
-"""Downloads of raw trajectories as JSON, CSV or ZIP, streamed: memory does not grow with the store.
+"""Downloads of raw trajectories as JSON, CSV, ZIP or Parquet, streamed: memory does not grow with the store.
 
 Formats, names and redaction follow the wire contract §5.2, §5.4 and §5.6. Nothing here passes the privacy filter:
 these are a user's own records, not training data.
@@ -14,15 +14,18 @@ import orjson
 
 from whetstone.clock import iso, now_ms
 from whetstone.errors import InvalidInputError
+from whetstone.trajectories.batches import batches, in_thread
+from whetstone.trajectories.call_table import call_rows, call_schema
 from whetstone.trajectories.conditions import TrajectoryFilter
 from whetstone.trajectories.csv_export import csv_text
+from whetstone.trajectories.parquet_file import PARQUET, parquet_bytes
 from whetstone.trajectories.redaction import without_prompts
 from whetstone.trajectories.store import TrajectoryStore
 from whetstone.trajectories.zip_export import zip_bytes
 
-RawFormat = Literal["json", "csv", "zip"]
+RawFormat = Literal["json", "csv", "zip", "parquet"]
 
-_CHUNK = 65_536  # bytes; many small chunks would cost more than the data in them
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,43 +43,50 @@ def export(
     wanted: TrajectoryFilter,
     include_prompts: bool,
 ) -> Export:
-    """All trajectories that `wanted` describes, newest first. Raises InvalidInputError on an unknown format."""
+    """All trajectories that `wanted` describes, newest first.
+
+    Raises InvalidInputError on an unknown format. Reading the chunks raises NotAvailableError, before the first,
+    where Parquet cannot be written.
+    """
     now = now_ms()
     if file_format == "json":
-        return Export(
-            f"trajectories-{now}.json", "application/json", _gather(_json(store, wanted, include_prompts))
-        )
+        return Export(f"trajectories-{now}.json", "application/json", _json(store, wanted, include_prompts))
     if file_format == "csv":
-        return Export(f"trajectories-{now}.csv", "text/csv", _gather(csv_text(store.records(wanted))))
+        return Export(f"trajectories-{now}.csv", "text/csv", csv_text(store.records(wanted)))
     if file_format == "zip":
         stamp = iso(now).replace(":", "-").replace(".", "-")
         archive = zip_bytes(store, wanted, include_prompts=include_prompts, exported_at=now)
-        return Export(f"trajectories-{stamp}.zip", "application/zip", _gather(archive))
-    raise InvalidInputError("Format must be 'json', 'csv', or 'zip'")
+        return Export(f"trajectories-{stamp}.zip", "application/zip", archive)
+    if file_format == "parquet":
+        rows = _call_rows(store, wanted, include_prompts)
+        return Export(f"trajectories-{now}.parquet", PARQUET, parquet_bytes(call_schema, rows))
+    raise InvalidInputError("Format must be 'json', 'csv', 'zip', or 'parquet'")
 
 
 async def _json(
     store: TrajectoryStore, wanted: TrajectoryFilter, include_prompts: bool
 ) -> AsyncIterator[bytes]:
     """A pretty-printed array of trajectory documents."""
-    separator = b"[\n  "
-    async for document in store.stream(wanted):
-        yield separator + _indented(document if include_prompts else without_prompts(document))
-        separator = b",\n  "
-    yield b"[]" if separator.startswith(b"[") else b"\n]"
+    separator = b"[\n"
+    async for documents in batches(store.stream(wanted)):
+        # An array of a few documents is laid out like the whole one; only its brackets are in the way.
+        part = await in_thread(_pretty, documents, include_prompts=include_prompts)
+        yield separator + part[len(b"[\n") : -len(b"\n]")]
+        separator = b",\n"
+    yield b"[]" if separator == b"[\n" else b"\n]"
 
 
-def _indented(document: dict[str, Any]) -> bytes:
-    # JSON strings never hold a raw line feed, so each one is layout.
-    return orjson.dumps(document, option=orjson.OPT_INDENT_2).replace(b"\n", b"\n  ")
+def _pretty(documents: list[Json], *, include_prompts: bool) -> bytes:
+    shown = documents if include_prompts else [without_prompts(document) for document in documents]
+    return orjson.dumps(shown, option=orjson.OPT_INDENT_2)
 
 
-async def _gather(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    buffer = bytearray()
-    async for part in parts:
-        buffer += part
-        if len(buffer) >= _CHUNK:
-            yield bytes(buffer)
-            buffer.clear()
-    if buffer:
-        yield bytes(buffer)
+async def _call_rows(
+    store: TrajectoryStore, wanted: TrajectoryFilter, include_prompts: bool
+) -> AsyncIterator[list[Json]]:
+    def rows(documents: list[Json]) -> list[Json]:
+        shown = documents if include_prompts else map(without_prompts, documents)
+        return [row for document in shown for row in call_rows(document)]
+
+    async for documents in batches(store.stream(wanted)):
+        yield await in_thread(rows, documents)

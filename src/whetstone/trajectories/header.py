@@ -9,6 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from whetstone.trajectories.coercion import to_label, to_number
+from whetstone.trajectories.feedback import (
+    Reward,
+    annotate_tags,
+    report_tags,
+    reported_reward,
+    settle_reward,
+)
+from whetstone.trajectories.fragments import TrajectoryFragment
 from whetstone.trajectories.records import AnnotationInput, EndInput, TrajectoryInput
 
 Header = dict[str, Any]
@@ -64,6 +72,8 @@ def new_header(trajectory_id: str, now: int) -> Header:
 
 def merge_record(header: Header, record: TrajectoryInput, last_moment: int | None, now: int) -> None:
     """Fill in what `record` says; `last_moment` is the latest time among its items."""
+    if isinstance(record, TrajectoryFragment):
+        record = record.news_for(header)
     status = record.status or ("completed" if record.end_time else "active")
     late = status == "active" and header["status"] != "active"
     for name in (*_OVERWRITTEN, "created_at"):
@@ -76,6 +86,7 @@ def merge_record(header: Header, record: TrajectoryInput, last_moment: int | Non
             header[name] = value
     _merge_objects(header, record.metadata, record.metrics, late=late)
     _merge_rewards(header, record, late=late)
+    report_tags(header, record.tags)
     if status != "active":
         header["status"] = status
         header["end_time"] = record.end_time or header["end_time"] or last_moment or now
@@ -88,8 +99,7 @@ def merge_end(header: Header, end: EndInput, now: int) -> None:
     header["status"] = end.status
     _merge_objects(header, end.metadata, end.metrics, late=False)
     if end.total_reward is not None:
-        header["total_reward"] = end.total_reward
-        _apply_annotation(header)
+        settle_reward(header, reported_reward(header)._replace(total=end.total_reward))
 
 
 def merge_annotation(header: Header, annotation: AnnotationInput) -> None:
@@ -101,11 +111,14 @@ def merge_annotation(header: Header, annotation: AnnotationInput) -> None:
         "isTrainingData": annotation.is_training_data,
         "comment": annotation.comment,
     }
+    reported = reported_reward(header)
     kept = header["annotation"] | {name: value for name, value in said.items() if value is not None}
     if annotation.reward_components:
         kept["rewardComponents"] = kept.get("rewardComponents", {}) | annotation.reward_components
     header["annotation"] = kept
+    annotate_tags(header, annotation.tags, annotation.add_tags, annotation.remove_tags)
     _apply_annotation(header)
+    settle_reward(header, reported)
 
 
 def settle_times(header: Header, moments: list[int]) -> None:
@@ -138,19 +151,31 @@ def _merge_object(header: Header, column: str, incoming: dict[str, Any] | None, 
 
 
 def _merge_rewards(header: Header, record: TrajectoryInput, *, late: bool) -> None:
-    if record.total_reward is not None and not (late and header["total_reward"] is not None):
-        header["total_reward"] = record.total_reward
-    _merge_object(header, "reward_components", record.reward_components, late=late)
+    total, components = reported_reward(header)
+    said = record.reported_reward()
+    if said.total is not None and not (late and total is not None):
+        total = said.total
+    components = said.components | components if late else components | said.components
+    _import_annotation(header, record.annotated())
+    settle_reward(header, Reward(total, components))
     for name in ("ai_judge_reward", "ai_judge_reasoning", "is_training_data"):
         if (value := getattr(record, name)) is not None:
             header[name] = value
     _apply_annotation(header)
 
 
+def _import_annotation(header: Header, imported: dict[str, Any]) -> None:
+    """Take over what annotations said elsewhere; what they said here stands."""
+    if imported:
+        kept = imported | header["annotation"]
+        if "rewardComponents" in kept:
+            kept["rewardComponents"] = imported.get("rewardComponents", {}) | kept["rewardComponents"]
+        header["annotation"] = kept
+
+
 def _apply_annotation(header: Header) -> None:
     said = header["annotation"]
     columns = {
-        "reward": "total_reward",
         "judgeScore": "ai_judge_reward",
         "judgeReasoning": "ai_judge_reasoning",
         "isTrainingData": "is_training_data",
@@ -158,5 +183,3 @@ def _apply_annotation(header: Header) -> None:
     for name, column in columns.items():
         if name in said:
             header[column] = said[name]
-    if "rewardComponents" in said:
-        header["reward_components"] = header["reward_components"] | said["rewardComponents"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import orjson
 
@@ -14,7 +15,7 @@ DEFAULT_PURPOSE = "action"
 DEFAULT_ACTION_TYPE = "runtime.useModel"
 """Action type of a call whose logger named none; it says nothing about the call."""
 
-_STEP_PURPOSES = frozenset(
+STEP_PURPOSES = frozenset(
     {
         "should_respond",
         "compose_state",
@@ -30,6 +31,7 @@ _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _FOREIGN = re.compile(r"[^a-z0-9:]+")
 
 
+@lru_cache(maxsize=4096)  # the same few names come with every call
 def normalize(name: str) -> str:
     """`shouldRespond` and `Should respond!` as `should_respond`."""
     return _FOREIGN.sub("_", _WORD_START.sub("_", name).lower()).strip("_")
@@ -40,7 +42,7 @@ def step_type(explicit: str | None, purpose: str, action_type: str) -> str:
     if explicit and (named := normalize(explicit)):
         return named
     wanted = normalize(purpose)
-    if wanted in _STEP_PURPOSES:
+    if wanted in STEP_PURPOSES:
         return wanted
     if normalize(action_type).startswith("orchestrator"):
         return "orchestrator"

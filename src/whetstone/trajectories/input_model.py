@@ -68,17 +68,31 @@ class InputModel(BaseModel):
 
     # Wire name -> other wire names, taken in order when the first is missing or null.
     synonyms: ClassVar[dict[str, tuple[str, ...]]] = {}
+    # The same, each with those of its other names that are no members: read, they must not count as unknown ones.
+    _plan: ClassVar[tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]] = ()
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """Work out once what every record needs."""
+        members = {field.alias for field in cls.model_fields.values()}
+        cls._plan = tuple(
+            (name, others, tuple(other for other in others if other not in members))
+            for name, others in cls.synonyms.items()
+        )
 
     @model_validator(mode="before")
     @classmethod
     def _fill_from_synonyms(cls, value: Any) -> Any:
-        if not isinstance(value, dict):
+        if not isinstance(value, dict) or not cls._plan:
             return value
         filled = dict(value)
-        members = {field.alias for field in cls.model_fields.values()}
-        for name, others in cls.synonyms.items():
-            given = (value[other] for other in (name, *others) if value.get(other) is not None)
-            filled[name] = next(given, None)
-            for other in set(others) - members:
-                filled.pop(other, None)  # read; it must not count as an unknown member
+        for name, others, foreign in cls._plan:
+            if filled.get(name) is None:
+                filled[name] = None
+                for other in others:
+                    if (given := value.get(other)) is not None:
+                        filled[name] = given
+                        break
+            for other in foreign:
+                filled.pop(other, None)
         return filled

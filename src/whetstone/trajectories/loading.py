@@ -2,44 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Table, select, tuple_
+import orjson
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    String,
+    Table,
+    bindparam,
+    column,
+    func,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from whetstone.db.bulk import slices
 from whetstone.db.engine import Dialect
 from whetstone.trajectories.changes import Change
 from whetstone.trajectories.conditions import texts
 from whetstone.trajectories.draft import Draft, StepDraft
+from whetstone.trajectories.labels import Classify
+from whetstone.trajectories.scores import load_books
 from whetstone.trajectories.tables import llm_calls, provider_accesses, steps, trajectories, trajectory_events
 
-T = TypeVar("T")
-
-_PAIRS = 500  # (trajectory, id) pairs a query: two parameters each, far below either engine's limit
+_PAIRS = 2_000  # (trajectory, id) pairs a query
 
 
 async def load(
-    connection: AsyncConnection, dialect: Dialect, changes: Sequence[Change], now: int
+    connection: AsyncConnection,
+    dialect: Dialect,
+    arrivals: Iterable[tuple[int, Sequence[Change]]],
+    classify: Classify,
 ) -> dict[str, Draft]:
-    """A draft of each changed trajectory, by id; rows that exist stay locked until the transaction ends."""
-    ids = list(dict.fromkeys(change.trajectory_id for change in changes))
+    """A draft of each trajectory that the changes of some requests name, by id, with the time of their arrival.
+
+    Rows that exist stay locked until the transaction ends.
+    """
+    moments: dict[str, int] = {}
+    changes: list[Change] = []
+    for now, described in arrivals:
+        changes += described
+        for change in described:
+            moments.setdefault(change.trajectory_id, now)
     # One order of locking for all writers, so that two of them rarely wait for each other.
-    query = select(trajectories).where(trajectories.c.id.in_(texts(dialect, ids)))
+    query = select(trajectories).where(trajectories.c.id.in_(texts(dialect, moments)))
     rows = (await connection.execute(query.order_by(trajectories.c.id).with_for_update())).mappings()
     stored = {row["id"]: dict(row) for row in rows}
-    drafts = {}
-    for identifier in ids:
-        header = stored.get(identifier)
-        drafts[identifier] = (
-            Draft.new(identifier, now) if header is None else Draft.of(header.pop("key"), header)
-        )
+    drafts = {
+        identifier: Draft.of(header.pop("key"), header, classify)
+        if (header := stored.get(identifier)) is not None
+        else Draft.new(identifier, now, classify)
+        for identifier, now in moments.items()
+    }
     if stored:
         by_key = {draft.key: draft for draft in drafts.values() if draft.key is not None}
         touched = [change for change in changes if change.trajectory_id in stored]
         await _load_items(connection, drafts, by_key, touched)
         await _load_steps(connection, drafts, by_key, touched)
         await _load_events(connection, drafts, by_key, touched)
+        await _load_scores(connection, drafts, by_key, touched)
     return drafts
 
 
@@ -94,22 +119,47 @@ async def _load_events(
         by_key[row["trajectory_key"]].events.add((row["category"], row["event_id"]))
 
 
+async def _load_scores(
+    connection: AsyncConnection, drafts: dict[str, Draft], by_key: dict[int, Draft], changes: Sequence[Change]
+) -> None:
+    keys = {identifier: draft.key for identifier, draft in drafts.items() if draft.key is not None}
+    wanted = {(keys[change.trajectory_id], score.id) for change in changes for score in change.scores}
+    await load_books(connection, {key: draft.scores for key, draft in by_key.items()}, wanted)
+
+
 async def _rows(
     connection: AsyncConnection,
     table: Table,
     name: str,
     wanted: Collection[tuple[int | None, str]],
     columns: Sequence[Any] = (),
-) -> list[dict[str, Any]]:
+) -> list[Mapping[str, Any]]:
     """Rows of `table` whose (trajectory_key, `name`) is among `wanted`."""
-    found: list[dict[str, Any]] = []
+    found: list[Mapping[str, Any]] = []
+    if not wanted:
+        return found
+    query = _named(connection.dialect.name, table, name, tuple(columns or table.c))
     for part in slices(sorted(wanted), _PAIRS):
-        query = select(*(columns or (table,))).where(tuple_(table.c.trajectory_key, table.c[name]).in_(part))
-        found += [dict(row) for row in (await connection.execute(query)).mappings()]
+        if connection.dialect.name == "postgresql":
+            values: dict[str, Any] = {"owners": [key for key, _ in part], "ids": [id_ for _, id_ in part]}
+        else:
+            values = {"pairs": orjson.dumps(part).decode()}
+        found += (await connection.execute(query, values)).mappings()
     return found
 
 
-def slices(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """`items` in parts of at most `size`."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+def _named(dialect: str, table: Table, name: str, columns: Sequence[Any]) -> Select[Any]:
+    """A query by (trajectory_key, `name`) whose number of parameters does not depend on how many are wanted."""
+    owner: ColumnElement[Any]
+    identifier: ColumnElement[Any]
+    if dialect == "postgresql":
+        owners = bindparam("owners", type_=ARRAY(BigInteger))
+        ids = bindparam("ids", type_=ARRAY(String))
+        wanted = func.unnest(owners, ids).table_valued(column("owner"), column("id")).render_derived()
+        owner, identifier = wanted.c.owner, wanted.c.id
+    else:
+        wanted = func.json_each(bindparam("pairs")).table_valued(column("value", String))
+        owner = func.json_extract(wanted.c.value, "$[0]")
+        identifier = func.json_extract(wanted.c.value, "$[1]")
+    matching = (table.c.trajectory_key == owner) & (table.c[name] == identifier)
+    return select(*columns).select_from(wanted.join(table, matching))

@@ -25,6 +25,15 @@ from whetstone.trajectories.coercion import (
     Text,
     to_object,
 )
+from whetstone.trajectories.feedback import Reward
+from whetstone.trajectories.feedback_input import (
+    AnnotatedReward,
+    CallCorrection,
+    ReportedTags,
+    ScoreInput,
+    Tags,
+    with_single_score,
+)
 from whetstone.trajectories.inference import DEFAULT_ACTION_TYPE, DEFAULT_PURPOSE
 from whetstone.trajectories.input_model import (
     Correction,
@@ -94,6 +103,9 @@ class LlmCallInput(InputModel):
     metadata: Object = None
     correction: Correction = Field(
         None, description="The right answer: a text, or {text?, toolCalls?, source?, comment?}."
+    )
+    scores: Items[ScoreInput] = Field(
+        default_factory=list, description="Judgements of this call; a score that is known stays as it is."
     )
 
 
@@ -185,6 +197,15 @@ class TrajectoryInput(InputModel):
     ai_judge_reward: Number = Field(None, description="metadata.judge_score is read when absent.")
     ai_judge_reasoning: Text = None
     is_training_data: Flag = None
+    scores: Items[ScoreInput] = Field(
+        default_factory=list, description="Judgements; a score that is known stays as it is."
+    )
+    tags: ReportedTags = Field(None, description="Added to those that are known.")
+    annotation: AnnotatedReward = Field(None, description="For imports: what annotations said of the reward.")
+    reported: AnnotatedReward = Field(
+        None, description="For imports: the agent's own reward, where scores or annotations outrank it."
+    )
+    comment: Text = Field(None, description="For imports: the comment of an annotation.")
     metrics: Object = None
     metadata: Object = None
     steps: Items[StepInput] = Field(default_factory=list)
@@ -196,6 +217,16 @@ class TrajectoryInput(InputModel):
     evaluation_events: Array = None
     cache_observations: Array = None
     context_diffs: Array = None
+
+    def reported_reward(self) -> Reward:
+        """What the agent itself says of the reward."""
+        if self.reported is None:
+            return Reward(self.total_reward, self.reward_components or {})
+        return Reward(self.reported.get("reward"), self.reported.get("rewardComponents", {}))
+
+    def annotated(self) -> dict[str, Any]:
+        """What annotations said before the trajectory was exported, by their names."""
+        return (self.annotation or {}) | ({} if self.comment is None else {"comment": self.comment})
 
 
 class EndInput(InputModel):
@@ -215,22 +246,12 @@ class EndInput(InputModel):
     metadata: Object = None
 
 
-class CallCorrection(InputModel):
-    """The right answer of one call; null takes a correction back."""
-
-    call_id: Identifier
-    correction: Correction
-
-    @model_validator(mode="after")
-    def _names_a_call(self) -> CallCorrection:
-        if self.call_id is None:
-            msg = "a correction needs the callId of the call that it corrects"
-            raise ValueError(msg)
-        return self
-
-
 class AnnotationInput(InputModel):
-    """A judgement on a trajectory; it outranks what the agent itself reported, in whatever order they arrive."""
+    """A judgement on a trajectory; it outranks what the agent itself reported, in whatever order they arrive.
+
+    One score may stand at the top level instead of in `scores`: with `name`, the members `value`, `label`,
+    `comment`, `source`, `id` and `callId` are its.
+    """
 
     reward: StrictNumber = Field(None, description="Replaces the trajectory's total reward.")
     reward_components: Object = None
@@ -243,6 +264,17 @@ class AnnotationInput(InputModel):
         None, description="The right answer of the call `callId`; null takes it back."
     )
     corrections: Items[CallCorrection] = Field(default_factory=list)
+    scores: Items[ScoreInput] = Field(
+        default_factory=list, description="Judgements by name; scoring again replaces."
+    )
+    tags: Tags = Field(None, description="Replaces all tags; an empty array removes them.")
+    add_tags: Tags = None
+    remove_tags: Tags = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _takes_a_single_score(cls, value: Any) -> Any:
+        return with_single_score(value)
 
     @model_validator(mode="after")
     def _pairs_call_and_correction(self) -> AnnotationInput:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import orjson
@@ -20,41 +20,32 @@ _TEXTS = 200  # texts a statement
 
 async def share_texts(connection: AsyncConnection, database: Database, calls: Sequence[Row]) -> None:
     """Replace `system_prompt` (text) and `tools` (JSON) of `calls` by the keys of the stored texts."""
-    bodies: dict[bytes, str] = {}
-    wanted: list[tuple[Row, str, bytes | None]] = []
+    bodies: dict[str, int | None] = {"": None}
     for call in calls:
         tools = call.pop("tools")
-        texts = {
-            "system_prompt_key": call.pop("system_prompt"),
-            "tools_key": None
-            if tools is None
-            else orjson.dumps(tools, option=orjson.OPT_NON_STR_KEYS).decode(),
-        }
-        for column, body in texts.items():
-            digest = hashlib.sha256(body.encode()).digest() if body else None
-            if digest is not None and body:
-                bodies[digest] = body
-            wanted.append((call, column, digest))
-    keys = await _keys(connection, database, bodies)
-    for call, column, digest in wanted:
-        call[column] = None if digest is None else keys[digest]
+        call["system_prompt_key"] = call.pop("system_prompt")
+        call["tools_key"] = (
+            "" if tools is None else orjson.dumps(tools, option=orjson.OPT_NON_STR_KEYS).decode()
+        )
+        bodies[call["system_prompt_key"]] = bodies[call["tools_key"]] = None
+    digests = {hashlib.sha256(body.encode()).digest(): body for body in bodies if body}
+    for digest, key in (await _keys(connection, database, digests)).items():
+        bodies[digests[digest]] = key
+    for call in calls:
+        for column in ("system_prompt_key", "tools_key"):
+            call[column] = bodies[call[column]]
 
 
-async def load_texts(connection: AsyncConnection, calls: Iterable[Row]) -> None:
-    """Put `system_prompt` and `tools` back into rows of `llm_calls`."""
-    rows = list(calls)
-    keys = {row[name] for row in rows for name in ("system_prompt_key", "tools_key")} - {None}
-    bodies: dict[int | None, str] = {}
+async def texts_of(connection: AsyncConnection, keys: Collection[int]) -> dict[int, str]:
+    """The stored texts with these keys: prompts as they are, tools as JSON."""
+    bodies: dict[int, str] = {}
     ordered = sorted(keys)
     for start in range(0, len(ordered), _TEXTS):
         query = select(shared_texts.c.key, shared_texts.c.body).where(
             shared_texts.c.key.in_(ordered[start : start + _TEXTS])
         )
         bodies |= {row.key: row.body for row in await connection.execute(query)}
-    for row in rows:
-        row["system_prompt"] = bodies.get(row["system_prompt_key"], "")
-        tools = bodies.get(row["tools_key"])
-        row["tools"] = None if tools is None else orjson.loads(tools)
+    return bodies
 
 
 async def _keys(

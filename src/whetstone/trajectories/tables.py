@@ -15,7 +15,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    Numeric,
     PrimaryKeyConstraint,
     String,
     Table,
@@ -82,35 +81,35 @@ trajectories = Table(
     Column("group_index", Integer),
     Column("metrics", json_type(), nullable=False),
     Column("metadata", json_type(), nullable=False),
-    # What annotations said, which outranks the agent's own report, and corrections of calls yet to come.
+    # What annotations said, which outranks the agent's own report; what scores and tags amount to (see feedback.py);
+    # and corrections of calls yet to come.
     Column("annotation", json_type(), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
-    # One index for each order in which lists can be asked for …
-    Index("ix_trajectories_newest", "created_at", "key"),
+    # One index for each order in which lists can be asked for; that of the default order covers the common filters,
+    # so that exact totals, and pages of few matches, are read from it alone …
+    Index(
+        "ix_trajectories_newest",
+        "created_at",
+        "key",
+        "start_time",
+        "source",
+        "status",
+        "is_training_data",
+        "total_reward",
+        "error_count",
+    ),
     Index("ix_trajectories_start_time", "start_time", "key"),
     Index("ix_trajectories_duration_ms", "duration_ms", "key"),
     Index("ix_trajectories_tokens", "total_tokens", "key"),
     Index("ix_trajectories_total_reward", "total_reward", "key"),
-    # … one for each filter that selects few …
+    # … and one for each filter that selects few.
     Index("ix_trajectories_status_newest", "status", "created_at", "key"),
     Index("ix_trajectories_source_newest", "source", "created_at", "key"),
     Index("ix_trajectories_scenario_id", "scenario_id"),
     Index("ix_trajectories_batch_id", "batch_id"),
     Index("ix_trajectories_run_id", "run_id"),
     Index("ix_trajectories_trace_id", "trace_id"),
-    # … and one that covers the others together, so that exact totals are counted without reading wide rows.
-    Index(
-        "ix_trajectories_filters",
-        "source",
-        "status",
-        "is_training_data",
-        "start_time",
-        "total_reward",
-        "error_count",
-        "created_at",
-        "key",
-    ),
     sqlite_autoincrement=True,
 )
 
@@ -274,8 +273,9 @@ trajectory_counters = Table(
     _count("ended"),
     _count("duration_ms"),
     _count("rewarded"),
-    # Millionths: whole numbers add up exactly in any order.
-    Column("reward_micros", Numeric(40, 0, asdecimal=False), nullable=False, server_default="0"),
+    # Rewards as whole numbers and millionths: whole numbers add up exactly in any order.
+    _count("reward_whole"),
+    _count("reward_micros"),
     PrimaryKeyConstraint("dimension", "value"),
 )
 

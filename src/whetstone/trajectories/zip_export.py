@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Iterable
+from contextlib import closing
+from itertools import islice
+from tempfile import SpooledTemporaryFile
 from typing import Any
-from zipfile import ZIP_DEFLATED, ZipFile
 
-import anyio
 import orjson
 
 from whetstone.clock import iso
+from whetstone.trajectories.batches import in_thread
 from whetstone.trajectories.conditions import TrajectoryFilter
 from whetstone.trajectories.documents import summary
 from whetstone.trajectories.redaction import without_prompts
 from whetstone.trajectories.store import TrajectoryStore
+from whetstone.trajectories.zip_file import Packed, ZipFile
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _MAX_FOLDER = 256
-_BATCH = 20  # trajectories that are compressed in one go, off the event loop
+_RECORDS = 500  # entries of the manifest that are written in one go
+_DOCUMENTS = 50  # trajectories that are compressed in one go
+_IN_MEMORY = 1 << 20
+# What pretty printing puts around the entries of `{"": [entries]}`.
+_BEFORE_ENTRIES, _BEHIND_ENTRIES = len('{\n  "": [\n'), len("\n  ]\n}")
 
 Json = dict[str, Any]
 
@@ -29,30 +35,26 @@ async def zip_bytes(
 ) -> AsyncIterator[bytes]:
     """`manifest.json`, then `<folder>/trajectory.json` and `<folder>/summary.json` of each trajectory.
 
-    What stays in memory is the table of contents: a few hundred bytes a trajectory, as in any ZIP writer. A
-    trajectory that is deleted meanwhile stays in the manifest and has no folder.
+    What stays in memory are the names of the folders, about 100 bytes a trajectory; the rest waits in temporary
+    files. A trajectory that is deleted meanwhile stays in the manifest and has no folder.
     """
-    folders = FolderNames()
-    entries: list[Json] = [
-        {
-            "trajectoryId": record["id"],
-            "folder": folders.claim(record["id"]),
-            "createdAt": record["createdAt"],
-        }
-        async for record in store.records(wanted)
-    ]
-    sink = _Sink()
-    with ZipFile(sink, "w", ZIP_DEFLATED) as archive:
-        manifest = {"exportedAt": iso(exported_at), "trajectories": entries}
-        await _write(archive, [("manifest.json", manifest)])
-        for start in range(0, len(entries), _BATCH):
-            folder_of = {entry["trajectoryId"]: entry["folder"] for entry in entries[start : start + _BATCH]}
+    with closing(ZipFile(exported_at)) as archive, closing(_Contents(exported_at)) as contents:
+        records: list[Json] = []
+        async for record in store.records(wanted):
+            records.append(record)
+            if len(records) >= _RECORDS:
+                await in_thread(contents.add, records)
+                records = []
+        await in_thread(contents.add, records)
+        contents.finish()
+        for chunk in archive.spooled_member("manifest.json", contents.manifest):
+            yield chunk
+        while folder_of := contents.next(_DOCUMENTS):
             part = TrajectoryFilter(ids=list(folder_of))
             documents = [document async for document in store.stream(part)]
-            files = _files(documents, folder_of, include_prompts=include_prompts)
-            await _write(archive, files)
-            yield sink.take()
-    yield sink.take()
+            yield await in_thread(_members, archive, documents, folder_of, include_prompts=include_prompts)
+        for chunk in archive.end():
+            yield chunk
 
 
 class FolderNames:
@@ -75,49 +77,53 @@ class FolderNames:
         return folder
 
 
-class _Sink:
-    """The write end of a pipe that cannot seek: collects bytes until they are taken."""
+class _Contents:
+    """The manifest, and the folders that are still to be written: both wait in temporary files."""
 
-    def __init__(self) -> None:
-        self._buffer = bytearray()
+    def __init__(self, exported_at: int) -> None:
+        self.manifest = Packed()
+        self.manifest.add(f'{{\n  "exportedAt": "{iso(exported_at)}",\n  "trajectories": ['.encode())
+        self._separator = b"\n"
+        self._names = FolderNames()
+        self._folders = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed by `close`
 
-    def write(self, data: bytes, /) -> int:
-        self._buffer += data
-        return len(data)
+    def add(self, records: Iterable[Json]) -> None:
+        """Give folders to trajectories, from their list records."""
+        entries = []
+        for record in records:
+            folder = self._names.claim(record["id"])
+            entries.append({"trajectoryId": record["id"], "folder": folder, "createdAt": record["createdAt"]})
+            self._folders.write(orjson.dumps([record["id"], folder], option=orjson.OPT_APPEND_NEWLINE))
+        if entries:
+            self.manifest.add(self._separator + _pretty({"": entries})[_BEFORE_ENTRIES:-_BEHIND_ENTRIES])
+            self._separator = b",\n"
 
-    def flush(self) -> None:
-        """Nothing to do: `take` sees all that was written."""
+    def finish(self) -> None:
+        """No trajectory will be added."""
+        self.manifest.add(b"]\n}" if self._separator == b"\n" else b"\n  ]\n}")
+        self.manifest.finish()
+        self._folders.seek(0)
+
+    def next(self, number: int) -> dict[str, str]:
+        """The folders of the next trajectories, by id; empty when there are no more."""
+        return dict(orjson.loads(line) for line in islice(self._folders, number))
 
     def close(self) -> None:
-        """Nothing to do: the last `take` comes after the archive is closed."""
-
-    def take(self) -> bytes:
-        data = bytes(self._buffer)
-        self._buffer.clear()
-        return data
+        """Give up the temporary files."""
+        self.manifest.close()
+        self._folders.close()
 
 
-def _files(
-    documents: Iterable[Json], folder_of: dict[str, str], *, include_prompts: bool
-) -> list[tuple[str, Json]]:
-    files = []
+def _members(
+    archive: ZipFile, documents: Iterable[Json], folder_of: dict[str, str], *, include_prompts: bool
+) -> bytes:
+    members = []
     for document in documents:
         folder = folder_of[document["trajectoryId"]]
         whole = document if include_prompts else without_prompts(document, placeholder=True)
-        files.append((f"{folder}/trajectory.json", whole))
-        files.append((f"{folder}/summary.json", summary(document)))
-    return files
-
-
-async def _write(archive: ZipFile, files: Iterable[tuple[str, Json]]) -> None:
-    # When the client leaves, the thread must let go of the archive before it can be closed.
-    with anyio.CancelScope(shield=True):
-        await asyncio.to_thread(_write_all, archive, files)
-
-
-def _write_all(archive: ZipFile, files: Iterable[tuple[str, Json]]) -> None:
-    for name, content in files:
-        archive.writestr(name, _pretty(content))
+        members.append(archive.member(f"{folder}/trajectory.json", _pretty(whole)))
+        members.append(archive.member(f"{folder}/summary.json", _pretty(summary(whole))))
+    return b"".join(members)
 
 
 def _pretty(content: Json) -> bytes:

@@ -7,6 +7,7 @@ from starlette.middleware import Middleware
 from whetstone.api.edge.access import AccessPolicy
 from whetstone.api.edge.auth import Authentication
 from whetstone.api.edge.bodies import BodyLimit
+from whetstone.api.edge.encoding import ContentDecoding
 from whetstone.api.edge.errors import ErrorBoundary
 from whetstone.api.edge.hosts import HostCheck
 from whetstone.api.edge.origins import Cors
@@ -26,5 +27,7 @@ def edge_middleware(settings: Settings, policy: AccessPolicy) -> list[Middleware
         Middleware(ErrorBoundary),
         Middleware(Authentication, policy),
         Middleware(UrlCheck),
+        # Before the limit, which counts what a body decodes to.
+        Middleware(ContentDecoding),
         Middleware(BodyLimit, settings),
     ]

@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from whetstone.api.edge.asgi import header
+from whetstone.api.edge.lines import has_json_lines
 from whetstone.api.responses import error_response
 from whetstone.errors import InvalidInputError, TooLargeError
 from whetstone.settings import Settings
@@ -24,7 +25,14 @@ NOT_AN_OBJECT = "Request body must be a JSON object"
 MAX_DEPTH = 128
 # Bodies above this are parsed in a thread, away from the event loop.
 _THREAD_BYTES = 262_144
-_INGEST_PATH = re.compile(r"/api/trajectories(/.+/(llm-calls|provider-accesses|annotations|end))?", re.DOTALL)
+# … and so are those with more JSON objects than this.
+_THREAD_OBJECTS = 200
+# Key in the scope of a route's request: whether checking its body takes a moment only.
+SMALL_BODY = "whetstone.small_body"
+_UPLOAD_PATH = "/api/trajectories"
+_INGEST_PATH = re.compile(
+    r"/v1/traces|/api/trajectories(/.+/(llm-calls|provider-accesses|annotations|end))?", re.DOTALL
+)
 
 
 class BodyLimit:
@@ -40,7 +48,7 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or answer 413."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or _has_limited_lines(scope):
             await self.app(scope, receive, send)
             return
         limit = self._limit_of(scope)
@@ -65,13 +73,18 @@ class BodyLimit:
         return self._ingest_limit if ingest else self._limit
 
 
+def _has_limited_lines(scope: Scope) -> bool:
+    """An upload of JSON lines may be of any length: its route limits each line."""
+    return bool(scope["method"] == "POST" and scope["path"] == _UPLOAD_PATH and has_json_lines(scope))
+
+
 class _ParsedRequest(Request):
     """A request whose JSON is known; it calls itself JSON whatever Content-Type the client sent."""
 
-    def __init__(self, request: Request, value: Any) -> None:
+    def __init__(self, request: Request, value: Any, *, small: bool) -> None:
         headers = [(name, text) for name, text in request.scope["headers"] if name != b"content-type"]
         headers.append((b"content-type", b"application/json"))
-        super().__init__({**request.scope, "headers": headers}, request.receive)
+        super().__init__({**request.scope, "headers": headers, SMALL_BODY: small}, request.receive)
         self._value = value
 
     async def body(self) -> bytes:
@@ -96,13 +109,11 @@ class JsonRoute(APIRoute):
 
         async def parsed(request: Request) -> Response:
             body = await request.body()
-            if len(body) > _THREAD_BYTES:
-                value = await asyncio.to_thread(parse_json, body)
-            else:
-                value = parse_json(body)
+            small = len(body) <= _THREAD_BYTES and body.count(b"{") <= _THREAD_OBJECTS
+            value = parse_json(body) if small else await asyncio.to_thread(parse_json, body)
             if not isinstance(value, dict) and not (self.accepts_array and isinstance(value, list)):
                 raise InvalidInputError(NOT_AN_OBJECT)
-            return await handler(_ParsedRequest(request, value))
+            return await handler(_ParsedRequest(request, value, small=small))
 
         return parsed
 

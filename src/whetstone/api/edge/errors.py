@@ -19,12 +19,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from whetstone.api.edge.asgi import REQUEST_TYPES
 from whetstone.api.responses import error_response
-from whetstone.errors import WhetstoneError
+from whetstone.errors import OverloadedError, WhetstoneError
 
 # Type of a pydantic error whose message is already the sentence for the caller.
 SENTENCE = "sentence"
 NOT_FOUND = "Not found"
 _METHOD_NOT_ALLOWED = 405
+RETRY_AFTER = "1"  # seconds; what waits is stored in much less
 _STORAGE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 _log = structlog.get_logger(__name__)
 
@@ -40,7 +41,8 @@ def install_error_handlers(app: FastAPI) -> None:
 
 async def _reported(_request: Request, error: Exception) -> Response:
     assert isinstance(error, WhetstoneError)  # noqa: S101 - the registration above says so
-    return error_response(error.status, error.message)
+    headers = {"Retry-After": RETRY_AFTER} if isinstance(error, OverloadedError) else None
+    return error_response(error.status, error.message, headers)
 
 
 async def _invalid(_request: Request, error: Exception) -> Response:

@@ -19,6 +19,7 @@ _METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
 _REQUEST_HEADERS = ", ".join(
     (
         "Content-Type",
+        "Content-Encoding",
         "Authorization",
         "X-API-Token",
         "X-Api-Key",

@@ -67,6 +67,14 @@ _FAILURES = {
     404: ("There is no such thing.", "Training job not found"),
     409: ("The request clashes with the present state.", "The call c-1 belongs to another step"),
     413: ("The request body is over the limit.", "Failed to read request body"),
+    415: (
+        "The body is in an encoding, or of a type, that is not accepted.",
+        "Content-Encoding must be gzip, zstd or identity",
+    ),
+    429: (
+        "More trajectories wait to be stored than may wait; `Retry-After` says how many seconds to wait.",
+        "More trajectories wait to be stored than may wait; send the request again.",
+    ),
     500: ("A fault of the service.", "Internal server error"),
     501: ("This version cannot do that.", "Activating models is not part of this version of Whetstone"),
     503: ("A part of the service is not up.", "Database not available"),

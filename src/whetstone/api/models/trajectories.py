@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, StrictBool
+from pydantic import Field
 
-from whetstone.api.models.base import Lenient, WireModel, wire_config
+from whetstone.api.models.base import WireModel, wire_config
+from whetstone.api.models.feedback import Score
 
 Status = Literal["active", "completed", "error", "timeout"]
 
@@ -31,6 +32,13 @@ LIST_RECORD: dict[str, Any] = {
     "metadata": {},
     "createdAt": "2026-02-19T10:00:00.000Z",
     "updatedAt": "2026-02-19T10:00:01.500Z",
+}
+_LISTED = LIST_RECORD | {
+    "totalTokens": 908,
+    "errorCount": 0,
+    "models": ["gpt-x"],
+    "tasks": ["should_respond"],
+    "tags": [],
 }
 _CALL: dict[str, Any] = {
     "id": "c-1",
@@ -87,20 +95,62 @@ class TrajectoryRecord(WireModel):
     total_completion_tokens: int
     scenario_id: str | None = Field(default=None, description="Absent when unset.")
     batch_id: str | None = Field(default=None, description="Absent when unset.")
+    tags: list[str] = Field(default=[], description="Absent when there are none.")
     metadata: dict[str, Any]
     created_at: str
     updated_at: str
 
 
+class Snippet(WireModel):
+    """Where a search matched first, with some of the text around it."""
+
+    model_config = wire_config(
+        {"field": "userPrompt", "callId": "c-1", "text": "Where is my refund?", "highlights": [[12, 18]]}
+    )
+
+    field: str
+    call_id: str | None = Field(default=None, description="Absent where the match is not in an LLM call.")
+    text: str
+    highlights: list[tuple[int, int]] = Field(
+        description="Start and end of each match in `text`, in characters; the end is behind it."
+    )
+
+
+class ListedTrajectory(TrajectoryRecord):
+    """One trajectory as lists show it."""
+
+    model_config = wire_config(_LISTED)
+
+    total_tokens: int = 0
+    error_count: int = Field(default=0, description="Calls, tool events and actions that failed.")
+    models: list[str] = Field(default=[], description="Models of its calls.")
+    tasks: list[str] = Field(default=[], description="Tasks of its calls.")
+    tags: list[str] = Field(default=[], description="What people and agents marked it with.")
+    snippet: Snippet | None = Field(default=None, description="With `search`: where it matched.")
+
+
+class SearchLag(WireModel):
+    """What the search index has yet to read. It is searched all the same, by reading it."""
+
+    model_config = wire_config({"pending": 0, "oldestPendingMs": 0})
+
+    pending: int
+    oldest_pending_ms: int
+
+
 class TrajectoryList(WireModel):
-    """One page, newest first. `total` counts all matches."""
+    """One page. `total` counts all matches; `nextCursor` is null on the last page."""
 
-    model_config = wire_config({"trajectories": [LIST_RECORD], "total": 1, "offset": 0, "limit": 50})
+    model_config = wire_config(
+        {"trajectories": [_LISTED], "total": 1, "offset": 0, "limit": 50, "nextCursor": None}
+    )
 
-    trajectories: list[TrajectoryRecord]
+    trajectories: list[ListedTrajectory]
     total: int
     offset: int
     limit: int
+    next_cursor: str | None = None
+    search: SearchLag | None = Field(default=None, description="Only with `search`.")
 
 
 class LlmCall(WireModel):
@@ -124,6 +174,9 @@ class LlmCall(WireModel):
     latency_ms: float
     prompt_tokens: int | None = Field(default=None, description="Absent when unknown.")
     completion_tokens: int | None = Field(default=None, description="Absent when unknown.")
+    scores: list[Score] = Field(
+        default=[], description="Judgements of this call; absent when there are none."
+    )
     timestamp: int
     created_at: str
 
@@ -144,6 +197,21 @@ class ProviderAccess(WireModel):
     created_at: str
 
 
+class JudgedTrajectory(TrajectoryRecord):
+    """One trajectory and what was said of it; members without data are absent."""
+
+    reward_components: dict[str, Any] = Field(default={}, description="By name, with scores of other names.")
+    scores: list[Score] = Field(
+        default=[], description="Judgements of the whole, and of calls that have not arrived yet."
+    )
+    annotation: dict[str, Any] = Field(
+        default={}, description="`reward` and `rewardComponents` of annotations."
+    )
+    reported: dict[str, Any] = Field(
+        default={}, description="The agent's own, where scores or annotations outrank them."
+    )
+
+
 class TrajectoryDetail(WireModel):
     """A trajectory, its calls and accesses flat (each with its `stepId`) and by step.
 
@@ -155,10 +223,24 @@ class TrajectoryDetail(WireModel):
         {"trajectory": LIST_RECORD, "llmCalls": [_CALL], "providerAccesses": [_ACCESS], "steps": []}
     )
 
-    trajectory: TrajectoryRecord
+    trajectory: JudgedTrajectory
     llm_calls: list[LlmCall]
     provider_accesses: list[ProviderAccess]
     steps: list[dict[str, Any]] = Field(default=[], description="The same, by step.")
+
+
+class StatsBucket(WireModel):
+    """Sums over the trajectories that started in one hour or day (UTC), their calls included."""
+
+    start: str
+    start_ms: int
+    trajectories: int
+    llm_calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    failed: int = Field(description="Status error or timeout, or something in them failed.")
+    average_duration_ms: float | None = Field(description="Null where none has ended.")
+    average_reward: float | None = Field(description="Null where none was rewarded.")
 
 
 class TrajectoryStats(WireModel):
@@ -197,6 +279,9 @@ class TrajectoryStats(WireModel):
     by_model: dict[str, int]
     by_status: dict[str, int]
     by_scenario: dict[str, int]
+    buckets: list[StatsBucket] | None = Field(
+        default=None, description="With `bucket`: in time order, those without trajectories left out."
+    )
 
 
 class LoggingState(WireModel):
@@ -213,21 +298,3 @@ class LoggingSwitch(WireModel):
     model_config = wire_config({"enabled": False})
 
     enabled: bool | None = Field(default=None, strict=True)
-
-
-class DeleteTrajectories(WireModel):
-    """Which trajectories to delete: some by id, or all."""
-
-    model_config = wire_config({"trajectoryIds": ["t-1", "t-2"]}, {"clearAll": True}, {"all": True})
-
-    trajectory_ids: list[str] | None = None
-    clear_all: Lenient[StrictBool] = None
-    all: Lenient[StrictBool] = None
-
-
-class Deleted(WireModel):
-    """How many trajectories were really deleted."""
-
-    model_config = wire_config({"deleted": 2})
-
-    deleted: int

@@ -14,7 +14,10 @@ from whetstone.api.routers import (
     ingest,
     jobs,
     models,
+    ndjson,
+    otlp,
     prompts,
+    storage,
     training,
     trajectories,
 )
@@ -23,7 +26,12 @@ ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     docs.router,
     exports.router,
+    # Before the route of the same path that takes any other body.
+    ndjson.router,
     ingest.router,
+    otlp.router,
+    # Before the trajectories, whose `/{id}` has this form too.
+    storage.router,
     trajectories.router,
     training.router,
     datasets.router,

@@ -6,15 +6,18 @@ import asyncio
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Body, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter, ValidationError, WrapValidator
 
-from whetstone.api.edge.bodies import JsonOrArrayRoute, JsonRoute
+from whetstone.api.edge.bodies import SMALL_BODY, JsonOrArrayRoute, JsonRoute
 from whetstone.api.models.base import COMMON_ERRORS, errors
+from whetstone.api.models.feedback import ANNOTATION_EXAMPLES
 from whetstone.api.models.ingest import TRAJECTORY_EXAMPLE, Ingested
+from whetstone.api.models.ndjson import Uploaded
 from whetstone.api.paths import ID, TRAJECTORY_ID
 from whetstone.api.responses import JsonResponse
+from whetstone.api.routers.ndjson import JSON_LINES_BODY
 from whetstone.api.services import ServicesDep
 from whetstone.trajectories.records import (
     AnnotationInput,
@@ -27,8 +30,7 @@ from whetstone.trajectories.writes import IngestResult
 
 T = TypeVar("T")
 
-_REFUSALS = errors(409, 413)
-# Bodies are checked in a thread: a batch of trajectories, or of corrections, is seconds of work.
+_REFUSALS = errors(409, 413, 429)
 _many = APIRouter(prefix="/api/trajectories", route_class=JsonOrArrayRoute)
 _one = APIRouter(prefix="/api/trajectories", route_class=JsonRoute)
 
@@ -55,21 +57,33 @@ Accesses = Annotated[
 Annotation = Annotated[
     AnnotationInput,
     WrapValidator(_unchecked),
-    Body(examples=[{"reward": 1, "corrections": [{"callId": "c-1", "correction": "IGNORE"}]}]),
+    Body(examples=ANNOTATION_EXAMPLES),
 ]
 End = Annotated[EndInput, WrapValidator(_unchecked), Body(examples=[{"status": "completed"}])]
 
 
-@_many.post("", status_code=201, response_model=Ingested, summary="Store trajectories")
-async def add_trajectories(services: ServicesDep, body: Trajectories) -> JsonResponse:
-    """One trajectory or an array of them, whole or just started; what is known already is merged."""
-    return _answer(await services.trajectories.add(await _checked(_TRAJECTORIES, body)))
+@_many.post(
+    "",
+    status_code=201,
+    response_model=Ingested | Uploaded,
+    summary="Store trajectories",
+    openapi_extra=JSON_LINES_BODY,
+)
+async def add_trajectories(request: Request, services: ServicesDep, body: Trajectories) -> JsonResponse:
+    """One trajectory or an array of them, whole or just started; what is known already is merged.
+
+    With `Content-Type: application/x-ndjson`, one trajectory a line: a body of any length, stored while it arrives.
+    A line that cannot be taken is counted and left out; the answer says which and why.
+    """
+    return _answer(await services.trajectories.add(await _checked(request, _TRAJECTORIES, body)))
 
 
 @_many.post(f"/{ID}/llm-calls", status_code=201, response_model=Ingested, summary="Add LLM calls")
-async def add_llm_calls(services: ServicesDep, trajectory_id: TrajectoryId, body: Calls) -> JsonResponse:
+async def add_llm_calls(
+    request: Request, services: ServicesDep, trajectory_id: TrajectoryId, body: Calls
+) -> JsonResponse:
     """One call or an array; an unknown trajectory is started."""
-    calls = await _checked(_CALLS, body)
+    calls = await _checked(request, _CALLS, body)
     return _answer(await services.trajectories.add_llm_calls(trajectory_id, calls))
 
 
@@ -77,24 +91,28 @@ async def add_llm_calls(services: ServicesDep, trajectory_id: TrajectoryId, body
     f"/{ID}/provider-accesses", status_code=201, response_model=Ingested, summary="Add provider accesses"
 )
 async def add_provider_accesses(
-    services: ServicesDep, trajectory_id: TrajectoryId, body: Accesses
+    request: Request, services: ServicesDep, trajectory_id: TrajectoryId, body: Accesses
 ) -> JsonResponse:
     """One access or an array; an unknown trajectory is started."""
-    accesses = await _checked(_ACCESSES, body)
+    accesses = await _checked(request, _ACCESSES, body)
     return _answer(await services.trajectories.add_provider_accesses(trajectory_id, accesses))
 
 
 @_one.post(f"/{ID}/annotations", status_code=201, response_model=Ingested, summary="Judge a trajectory")
-async def annotate(services: ServicesDep, trajectory_id: TrajectoryId, body: Annotation) -> JsonResponse:
-    """A reward, a judge's score, the right answers of calls, or the mark that it is training data."""
-    [annotation] = await _checked(_ANNOTATIONS, body)
+async def annotate(
+    request: Request, services: ServicesDep, trajectory_id: TrajectoryId, body: Annotation
+) -> JsonResponse:
+    """Scores and comments of the trajectory or of its calls, the right answers of calls, tags, the training mark."""
+    [annotation] = await _checked(request, _ANNOTATIONS, body)
     return _answer(await services.trajectories.annotate(trajectory_id, annotation))
 
 
 @_one.post(f"/{ID}/end", status_code=201, response_model=Ingested, summary="End a trajectory")
-async def end_trajectory(services: ServicesDep, trajectory_id: TrajectoryId, body: End) -> JsonResponse:
+async def end_trajectory(
+    request: Request, services: ServicesDep, trajectory_id: TrajectoryId, body: End
+) -> JsonResponse:
     """Completed, failed, or given up."""
-    [end] = await _checked(_ENDS, body)
+    [end] = await _checked(request, _ENDS, body)
     return _answer(await services.trajectories.end(trajectory_id, end))
 
 
@@ -109,11 +127,17 @@ _ANNOTATIONS = TypeAdapter(list[AnnotationInput])
 _ENDS = TypeAdapter(list[EndInput])
 
 
-async def _checked(adapter: TypeAdapter[list[T]], body: Any) -> list[T]:
-    """`body` (an object or a list of them) as inputs; a refusal names the place in the body as it was sent."""
+async def _checked(request: Request, adapter: TypeAdapter[list[T]], body: Any) -> list[T]:
+    """`body` (an object or a list of them) as inputs; a refusal names the place in the body as it was sent.
+
+    A batch of trajectories, or of corrections, is seconds of work: not on the event loop.
+    """
     many = isinstance(body, list)
+    records = body if many else [body]
     try:
-        return await asyncio.to_thread(adapter.validate_python, body if many else [body])
+        if request.scope[SMALL_BODY]:
+            return adapter.validate_python(records)
+        return await asyncio.to_thread(adapter.validate_python, records)
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
         skipped = 0 if many else 1

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, cast, get_args
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 
-from whetstone.api.coercion import flag, list_limit, list_offset, moment
+from whetstone.api.coercion import moment
 from whetstone.api.edge.bodies import JsonRoute
 from whetstone.api.models.base import COMMON_ERRORS, errors
+from whetstone.api.models.deletion import Deleted, DeleteTrajectories
 from whetstone.api.models.trajectories import (
-    Deleted,
-    DeleteTrajectories,
     LoggingState,
     LoggingSwitch,
     TrajectoryDetail,
@@ -21,31 +20,45 @@ from whetstone.api.models.trajectories import (
 from whetstone.api.paths import ID, TRAJECTORY_ID
 from whetstone.api.responses import JsonResponse
 from whetstone.api.services import ServicesDep
+from whetstone.api.trajectory_query import FilterQuery, PageQuery
 from whetstone.errors import InvalidInputError
-from whetstone.trajectories.conditions import TrajectoryFilter
+from whetstone.trajectories.stats import Bucket
 
 router = APIRouter(
     prefix="/api/trajectories", tags=["trajectories"], route_class=JsonRoute, responses=COMMON_ERRORS
 )
 
-Limit = Annotated[
-    str | None, Query(description="1 to 500; 50 for anything that is not a number.", examples=["50"])
-]
-Offset = Annotated[str | None, Query(description="Matches to skip.", examples=["0"])]
+
+@router.get("", response_model=TrajectoryList, summary="List and search trajectories")
+async def list_trajectories(services: ServicesDep, wanted: FilterQuery, request: PageQuery) -> JsonResponse:
+    """One page, newest first unless `sort` says otherwise; `total` counts all matches.
+
+    `nextCursor` continues behind the last row, whatever is stored meanwhile; it is null on the last page.
+    """
+    page = await services.trajectories.page(wanted, request)
+    answer: dict[str, Any] = {
+        "trajectories": page.records,
+        "total": page.total,
+        "offset": request.offset,
+        "limit": request.limit,
+        "nextCursor": page.next_cursor,
+    }
+    if page.search is not None:
+        answer["search"] = {"pending": page.search.pending, "oldestPendingMs": page.search.oldest_ms}
+    return JsonResponse(answer)
 
 
-def _filter(
-    source: Annotated[
-        str | None, Query(description="chat, autonomy, telegram, discord, api…", examples=["chat"])
-    ] = None,
-    status: Annotated[
-        str | None, Query(description="active, completed, error or timeout.", examples=["completed"])
+@router.get("/stats", response_model=TrajectoryStats, summary="Totals over all trajectories")
+async def get_stats(
+    services: ServicesDep,
+    bucket: Annotated[
+        str | None, Query(description="`hour` or `day` (UTC): adds `buckets`.", examples=["day"])
     ] = None,
     start_date: Annotated[
         str | None,
         Query(
             alias="startDate",
-            description="Started at this time or later (ISO 8601).",
+            description="First hour of the buckets (ISO 8601).",
             examples=["2026-02-01T00:00:00Z"],
         ),
     ] = None,
@@ -53,67 +66,18 @@ def _filter(
         str | None,
         Query(
             alias="endDate",
-            description="Started at this time or earlier (ISO 8601).",
+            description="Last hour of the buckets (ISO 8601).",
             examples=["2026-02-28T23:59:59Z"],
         ),
     ] = None,
-    search: Annotated[
-        str | None,
-        Query(
-            description="Text anywhere in the trajectory, prompts and answers included.", examples=["refund"]
-        ),
-    ] = None,
-    scenario_id: Annotated[
-        str | None,
-        Query(alias="scenarioId", description="As recorded in the metadata.", examples=["scenario-1"]),
-    ] = None,
-    batch_id: Annotated[
-        str | None, Query(alias="batchId", description="As recorded in the metadata.", examples=["batch-1"])
-    ] = None,
-    run_id: Annotated[
-        str | None,
-        Query(alias="runId", description="As recorded with the LLM calls or steps.", examples=["run-1"]),
-    ] = None,
-    trace_id: Annotated[
-        str | None,
-        Query(alias="traceId", description="As recorded with the LLM calls or steps.", examples=["trace-1"]),
-    ] = None,
-    is_training_data: Annotated[
-        str | None,
-        Query(alias="isTrainingData", description="`true`, or anything else for false.", examples=["true"]),
-    ] = None,
-) -> TrajectoryFilter:
-    return TrajectoryFilter(
-        source=source or None,
-        status=status or None,
-        start_date=moment(start_date),
-        end_date=moment(end_date),
-        search=search or None,
-        scenario_id=scenario_id or None,
-        batch_id=batch_id or None,
-        run_id=run_id or None,
-        trace_id=trace_id or None,
-        is_training_data=flag(is_training_data),
-    )
-
-
-Filter = Annotated[TrajectoryFilter, Depends(_filter)]
-
-
-@router.get("", response_model=TrajectoryList, summary="List and search trajectories")
-async def list_trajectories(
-    services: ServicesDep, wanted: Filter, limit: Limit = None, offset: Offset = None
 ) -> JsonResponse:
-    """One page, newest first; `total` counts all matches."""
-    size, start = list_limit(limit, default=50), list_offset(offset)
-    records, total = await services.trajectories.list(wanted, size, start)
-    return JsonResponse({"trajectories": records, "total": total, "offset": start, "limit": size})
-
-
-@router.get("/stats", response_model=TrajectoryStats, summary="Totals over all trajectories")
-async def get_stats(services: ServicesDep) -> JsonResponse:
     """Counts, tokens, mean duration and reward, and counts by source, model, status and scenario."""
-    return JsonResponse(await services.trajectories.stats())
+    if bucket not in {None, "", *get_args(Bucket)}:
+        msg = "'bucket' must be 'hour' or 'day'"
+        raise InvalidInputError(msg)
+    width = cast("Bucket | None", bucket or None)
+    found = await services.trajectories.stats(width, moment(start_date), moment(end_date))
+    return JsonResponse(found)
 
 
 @router.get("/config", response_model=LoggingState, summary="Whether trajectories are stored")
@@ -134,17 +98,16 @@ async def put_config(services: ServicesDep, body: LoggingSwitch) -> JsonResponse
 
 @router.delete("", response_model=Deleted, responses=errors(413), summary="Delete trajectories")
 async def delete_trajectories(services: ServicesDep, body: DeleteTrajectories) -> JsonResponse:
-    """Some by id, or all; answers how many there were."""
-    everything = bool(body.clear_all or body.all)
-    if everything and body.trajectory_ids:
-        msg = "Send either 'trajectoryIds' or 'clearAll', not both"
-        raise InvalidInputError(msg)
-    if everything:
-        return JsonResponse({"deleted": await services.trajectories.delete_all()})
-    if body.trajectory_ids is None:
-        msg = "Request must include 'trajectoryIds' (an array of ids), 'clearAll': true or 'all': true"
-        raise InvalidInputError(msg)
-    return JsonResponse({"deleted": await services.trajectories.delete(body.trajectory_ids)})
+    """Some by id, those that a filter means, or all; answers how many there were, when they are gone."""
+    store, answer = services.trajectories, {}
+    if body.filter is not None:
+        answer["deleted"] = await store.delete_matching(body.filter.to_filter())
+    elif body.trajectory_ids is not None and not body.everything:
+        answer["deleted"] = await store.delete(body.trajectory_ids)
+        answer["notFound"] = len(set(body.trajectory_ids)) - answer["deleted"]
+    else:
+        answer["deleted"] = await store.delete_all()
+    return JsonResponse(answer | {"remaining": await store.count()})
 
 
 @router.get(f"/{ID}", response_model=TrajectoryDetail, responses=errors(404), summary="Get a trajectory")

@@ -1,0 +1,1 @@
+"""Trajectories from OpenTelemetry traces (OTLP), by the GenAI and OpenInference conventions."""

@@ -1,0 +1,68 @@
+"""Asking the index on SQLite: one MATCH expression of FTS5."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Select, column, exists, literal, select, table
+
+from whetstone.trajectories.search.tokens import SEPARATOR, indexed
+from whetstone.trajectories.search.vocabulary import Expansion
+
+_documents = table("documents", column("rowid"), column("documents"), column("rank"), schema="search")
+
+_RANKED = 10_000  # matches, the newest, among which the most relevant are looked for
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteMatch:
+    """A match expression."""
+
+    expression: str
+
+    @classmethod
+    def of(cls, groups: Sequence[Sequence[Expansion]], excluded: Sequence[Expansion]) -> SqliteMatch | None:
+        """The expression that one of each group matches and none of `excluded`; None where nothing can match."""
+        alternatives = [_alternatives(group) for group in groups]
+        if not all(alternatives):
+            return None
+        expression = " AND ".join(f"({each})" for each in alternatives)
+        if unwanted := _alternatives(excluded):
+            expression = f"({expression}) NOT ({unwanted})"
+        return cls(expression)
+
+    def keys(self) -> Select[tuple[int]]:
+        """The keys of the matches."""
+        return select(_documents.c.rowid).where(self._matches())
+
+    def probe(self, key: ColumnElement[int]) -> ColumnElement[bool]:
+        """The condition that the trajectory `key` matches, answered for each row by itself."""
+        return exists(select(literal(1)).where(self._matches(), _documents.c.rowid == key))
+
+    def relevance(self) -> Select[tuple[int]]:
+        """The keys of the newest matches, the most relevant first."""
+        newest = (
+            select(_documents.c.rowid, _documents.c.rank)
+            .where(self._matches())
+            .order_by(_documents.c.rowid.desc())
+            .limit(_RANKED)
+            .subquery()
+        )
+        return select(newest.c.rowid).order_by(newest.c.rank, newest.c.rowid.desc())
+
+    def _matches(self) -> ColumnElement[bool]:
+        return _documents.c.documents.op("MATCH", is_comparison=True)(self.expression)
+
+
+def _alternatives(expansions: Sequence[Expansion]) -> str:
+    phrases = dict.fromkeys(
+        [_phrase(tokens) for expansion in expansions for tokens in expansion.exact]
+        + [f"{_phrase(tokens)} *" for expansion in expansions for tokens in expansion.prefixes]
+    )
+    return " OR ".join(phrases)
+
+
+def _phrase(tokens: Sequence[str]) -> str:
+    text = SEPARATOR.join(map(indexed, tokens))
+    return '"' + text.replace('"', '""') + '"'
