@@ -211,6 +211,7 @@ _CHAT_TRAJECTORY = st.fixed_dictionaries(
         "metadata": st.fixed_dictionaries({"roomId": _SAID}),
     },
 )
+_OUTSIDE_OF_STEPS = {"llmCalls", "providerAccesses"}
 _ANNOTATION = st.none() | st.fixed_dictionaries(
     {},
     optional={
@@ -276,6 +277,10 @@ async def _imported(store: TrajectoryStore, path: Path, form: str = "auto") -> i
 async def _fill(store: TrajectoryStore, trajectories: list[Json], annotation: Json | None) -> None:
     records = []
     for number, trajectory in enumerate(trajectories):
+        if trajectory.get("steps"):
+            # Calls outside of steps make steps without a number. Among numbered ones of the same millisecond their
+            # order is open, and an export numbers them.
+            trajectory = {name: trajectory[name] for name in trajectory.keys() - _OUTSIDE_OF_STEPS}
         with contextlib.suppress(ValidationError):
             records.append(TrajectoryInput.model_validate(trajectory | {"id": f"t-{number}"}))
     for record in records:
@@ -358,18 +363,30 @@ def _carried(row: Json) -> Json:
 
 
 @pytest.mark.skipif(not TAU_BENCH.exists(), reason="the data set is not here")
-@pytest.mark.parametrize("form", ["json", "zip", "jsonl", "art"])
-async def test_tau_bench_comes_back_equal(
-    form: str, store: TrajectoryStore, settings: Settings, tmp_path: Path
-) -> None:
+async def test_tau_bench_comes_back_equal(store: TrajectoryStore, settings: Settings, tmp_path: Path) -> None:
     assert await _imported(store, TAU_BENCH) == 200
     expected = await _documents(store)
-    wanted = Download(format=form, chosen=TrajectoryFilter())  # type: ignore[arg-type]
-    file = await _exported(store, settings, wanted, tmp_path / "tau")
     async with _store(settings, tmp_path / "other.db") as other:
-        assert await _imported(other, file) == 200
-        if form in {"json", "zip"}:
+        for form in ("json", "zip"):
+            await other.delete_all()
+            wanted = Download(format=form, chosen=TrajectoryFilter())
+            assert await _imported(other, await _exported(store, settings, wanted, tmp_path / "tau")) == 200
             assert await _documents(other) == expected
-        else:
-            again = await _exported(other, settings, wanted, tmp_path / "again")
-            assert _rows(again) == _rows(file)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not TAU_BENCH.exists(), reason="the data set is not here")
+@pytest.mark.parametrize("form", ["jsonl", "art"])
+async def test_rows_of_tau_bench_come_back_equal(
+    form: str,
+    settings: Settings,
+    tmp_path: Path,
+    two_stores: tuple[TrajectoryStore, TrajectoryStore],
+) -> None:
+    before, after = two_stores
+    wanted = Download(format=form, chosen=TrajectoryFilter())  # type: ignore[arg-type]
+    await _imported(before, TAU_BENCH)
+    first = await _exported(before, settings, wanted, tmp_path / "first")
+    assert await _imported(after, first) == 200
+    second = await _exported(after, settings, wanted, tmp_path / "second")
+    assert _rows(second) == _rows(first)

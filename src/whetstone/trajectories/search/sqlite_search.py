@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, column, exists, literal, select, table
+from sqlalchemy import ColumnElement, Select, UnaryExpression, column, select, table
+from sqlalchemy.sql.operators import custom_op
 
 from whetstone.trajectories.search.tokens import SEPARATOR, indexed
 from whetstone.trajectories.search.vocabulary import Expansion
@@ -37,8 +38,10 @@ class SqliteMatch:
         return select(_documents.c.rowid).where(self._matches())
 
     def probe(self, key: ColumnElement[int]) -> ColumnElement[bool]:
-        """The condition that the trajectory `key` matches, answered for each row by itself."""
-        return exists(select(literal(1)).where(self._matches(), _documents.c.rowid == key))
+        """The condition that the trajectory `key` matches, which does not lead the way to the rows."""
+        # The set of all matches is made in the time of a few rows' own queries. The plus keeps the planner off it.
+        plain = UnaryExpression(key, operator=custom_op("+"), type_=key.type)
+        return plain.in_(self.keys())
 
     def relevance(self) -> Select[tuple[int]]:
         """The keys of the newest matches, the most relevant first."""

@@ -12,7 +12,7 @@ from sqlalchemy import column, func, select, table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from whetstone.trajectories.search.needles import MAX_RUNS, Run
-from whetstone.trajectories.search.terms import IDENTIFIERS, may_be_identifier
+from whetstone.trajectories.search.terms import BETWEEN, IDENTIFIERS, may_be_identifier
 from whetstone.trajectories.search.tokens import MAX_TOKEN, SEPARATOR, is_word
 
 Place = Literal["inside", "end", "start"]
@@ -67,8 +67,8 @@ async def expand(connection: AsyncConnection, runs: Sequence[Run]) -> Expansion:
 async def _firsts(connection: AsyncConnection, run: Run) -> list[tuple[str, ...]]:
     if not run.left_open:
         return [run.tokens[:1]]
-    terms = await _find(connection, run.tokens[0], "end")
-    return [(term,) for term in terms if not (run.between and is_word(term))]
+    terms = await _find(connection, run.tokens[0], "end", between=run.between)
+    return [(term,) for term in terms]
 
 
 async def _lasts(connection: AsyncConnection, run: Run, limit: int) -> list[str] | None:
@@ -87,13 +87,19 @@ async def _lasts(connection: AsyncConnection, run: Run, limit: int) -> list[str]
         return None
 
 
-async def _find(connection: AsyncConnection, text: str, place: Place, limit: int = MAX_RUNS) -> list[str]:
-    """The terms that hold `text` at that place."""
+async def _find(
+    connection: AsyncConnection, text: str, place: Place, limit: int = MAX_RUNS, *, between: bool = False
+) -> list[str]:
+    """The terms that hold `text` at that place; with `between`, those that are no words."""
     probe = {"inside": text, "end": text + SEPARATOR, "start": SEPARATOR + text}[place]
     position = func.instr if connection.dialect.name == "sqlite" else func.strpos
-    query = select(_terms.c.key, _terms.c.terms).where(position(_terms.c.terms, probe) > 0)
-    if not may_be_identifier(text):
+    query = select(_terms.c.key, _terms.c.terms)
+    # First of all: it spares reading the text of most chunks.
+    if between:
+        query = query.where(_terms.c.kind == BETWEEN)
+    elif not may_be_identifier(text):
         query = query.where(_terms.c.kind != IDENTIFIERS)
+    query = query.where(position(_terms.c.terms, probe) > 0)
     found: dict[str, None] = {}
     last = 0
     while True:
