@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from pydantic.alias_generators import to_camel
 
 from whetstone.datasets.store import DatasetStore
-from whetstone.trajectories.records import TrajectoryInput
+from whetstone.trajectories.input.records import TrajectoryInput
 from whetstone.trajectories.store import TrajectoryStore
 
 Json = dict[str, Any]

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pyarrow.parquet
 
-from whetstone.trajectories.exports import Export
+from whetstone.trajectories.exports.export import Export
 
 Json = dict[str, Any]
 

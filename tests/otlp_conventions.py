@@ -8,7 +8,7 @@ import orjson
 from hypothesis import strategies as st
 
 from otlp_requests import request, span
-from whetstone.trajectories.fragments import TrajectoryFragment
+from whetstone.trajectories.input.fragments import TrajectoryFragment
 from whetstone.trajectories.otlp.mapping import Mapped, trajectories
 from whetstone.trajectories.otlp.otlp_json import decode_json
 

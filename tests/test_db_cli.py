@@ -19,8 +19,8 @@ from whetstone.db.checksums import Checksum
 from whetstone.files import take_lock
 from whetstone.jobs.tables import events
 from whetstone.settings import Settings
-from whetstone.trajectories.conditions import TrajectoryFilter
-from whetstone.trajectories.records import AnnotationInput
+from whetstone.trajectories.input.records import AnnotationInput
+from whetstone.trajectories.reading.conditions import TrajectoryFilter
 from whetstone.trajectories.store import TrajectoryStore
 from whetstone.trajectories.tables import llm_calls, search_queue, trajectories
 

@@ -15,7 +15,7 @@ from api_server import settings_in, trajectory
 from export_files import table
 from whetstone.cli import app
 from whetstone.db import Database
-from whetstone.trajectories.records import TrajectoryInput
+from whetstone.trajectories.input.records import TrajectoryInput
 from whetstone.trajectories.store import TrajectoryStore
 from whetstone.trajectories.tables import trajectories
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from whetstone.trajectories.records import TrajectoryInput
+from whetstone.trajectories.input.records import TrajectoryInput
 from whetstone.trajectories.store import TrajectoryStore
 
 

@@ -25,9 +25,9 @@ from whetstone.jobs.events import EventLog
 from whetstone.jobs.service import JobService
 from whetstone.prompts.store import PromptStore
 from whetstone.settings import Settings
-from whetstone.trajectories.housekeeping import housekeeping
 from whetstone.trajectories.search.process import indexing
 from whetstone.trajectories.store import TrajectoryStore
+from whetstone.trajectories.upkeep.housekeeping import housekeeping
 
 DESCRIPTION = "Sharpens an agent on its own work: trajectories in, a measurably better prompt out."
 

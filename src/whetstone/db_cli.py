@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from whetstone.db import Database
     from whetstone.db.copying import CopiedTable
     from whetstone.settings import Settings
-    from whetstone.trajectories.check import Report
-    from whetstone.trajectories.storage import Space
+    from whetstone.trajectories.upkeep.check import Report
+    from whetstone.trajectories.upkeep.storage import Space
 
 _PRIVATE = 0o077  # as the service does: files are for their owner alone
 T = TypeVar("T")
@@ -130,7 +130,7 @@ async def _vacuum(settings: Settings) -> tuple[int, int]:
 
 
 async def _measure(database: Database) -> Space:
-    from whetstone.trajectories.storage import measure
+    from whetstone.trajectories.upkeep.storage import measure
 
     async with database.read() as connection:
         return await measure(connection, database)
@@ -138,7 +138,7 @@ async def _measure(database: Database) -> Space:
 
 async def _check(settings: Settings, repair: bool) -> Report:
     from whetstone.datasets.tasks import tasks_of
-    from whetstone.trajectories.check import check as check_store
+    from whetstone.trajectories.upkeep.check import check as check_store
 
     async with _existing(_url(settings, None)) as database:
         with _progress() as progress:

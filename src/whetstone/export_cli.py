@@ -69,8 +69,8 @@ def export(
 ) -> None:
     """Write trajectories to a file. The file appears when it is whole, and is for its owner alone."""
     from whetstone.datasets.downloads import Download, Format
-    from whetstone.trajectories.compression import Compression
-    from whetstone.trajectories.conditions import SearchMode, TrajectoryFilter
+    from whetstone.trajectories.exports.compression import Compression
+    from whetstone.trajectories.reading.conditions import SearchMode, TrajectoryFilter
 
     chosen = TrajectoryFilter(
         ids=trajectory_id,

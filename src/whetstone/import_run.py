@@ -15,9 +15,9 @@ from whetstone.db import Database
 from whetstone.errors import InvalidInputError
 from whetstone.preflight import prepare_database, prepare_state_directory
 from whetstone.settings import Settings
-from whetstone.trajectories.bulk import Tally, store_batch
 from whetstone.trajectories.importers import Found, Source, read
-from whetstone.trajectories.records import TrajectoryInput
+from whetstone.trajectories.importers.bulk import Tally, store_batch
+from whetstone.trajectories.input.records import TrajectoryInput
 from whetstone.trajectories.store import TrajectoryStore
 
 # A batch ends with either. Calls repeat what was said before them: a few hundred are megabytes.

@@ -23,9 +23,9 @@ from whetstone.api.uploads import Upload
 from whetstone.db import Database
 from whetstone.errors import OverloadedError, UnavailableError
 from whetstone.settings import Settings
-from whetstone.trajectories.records import TrajectoryInput
+from whetstone.trajectories.ingest.writes import IngestResult
+from whetstone.trajectories.input.records import TrajectoryInput
 from whetstone.trajectories.store import TrajectoryStore
-from whetstone.trajectories.writes import IngestResult
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
 MIB = 1 << 20

@@ -12,7 +12,7 @@ from whetstone.datasets.options import BuildOptions
 from whetstone.errors import UnavailableError
 from whetstone.privacy.config import PrivacyConfig
 from whetstone.privacy.filter import PrivacyFilter
-from whetstone.trajectories.conditions import TrajectoryFilter
+from whetstone.trajectories.reading.conditions import TrajectoryFilter
 from whetstone.trajectories.store import TrajectoryStore
 
 

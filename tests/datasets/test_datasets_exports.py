@@ -12,7 +12,7 @@ from export_files import items, readable, whole, without_nulls
 from whetstone.datasets.exports import TrainingFormat, export_training
 from whetstone.errors import InvalidInputError
 from whetstone.settings import Settings
-from whetstone.trajectories.conditions import TrajectoryFilter
+from whetstone.trajectories.reading.conditions import TrajectoryFilter
 from whetstone.trajectories.store import TrajectoryStore
 
 FORMATS: tuple[TrainingFormat, ...] = get_args(TrainingFormat)

@@ -14,9 +14,8 @@ from export_files import Json, readable, whole
 from whetstone.datasets.downloads import Download, Format, open_download
 from whetstone.ids import new_id
 from whetstone.settings import Settings
-from whetstone.trajectories.conditions import TrajectoryFilter
-from whetstone.trajectories.feedback_input import ScoreInput
-from whetstone.trajectories.records import (
+from whetstone.trajectories.input.feedback_input import ScoreInput
+from whetstone.trajectories.input.records import (
     EVENT_LISTS,
     ActionInput,
     LlmCallInput,
@@ -24,6 +23,7 @@ from whetstone.trajectories.records import (
     StepInput,
     TrajectoryInput,
 )
+from whetstone.trajectories.reading.conditions import TrajectoryFilter
 from whetstone.trajectories.store import TrajectoryStore
 
 MARKER = "SECRETxTEXT"

@@ -11,7 +11,7 @@ from whetstone.datasets.art import art_row
 from whetstone.datasets.expected import expected_answer, reward_of
 from whetstone.datasets.options import BuildOptions
 from whetstone.datasets.store import DatasetStore
-from whetstone.trajectories.records import AnnotationInput
+from whetstone.trajectories.input.records import AnnotationInput
 from whetstone.trajectories.store import TrajectoryStore
 
 Json = dict[str, Any]

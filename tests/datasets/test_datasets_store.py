@@ -21,7 +21,7 @@ from whetstone.datasets.store import DatasetStore
 from whetstone.db import Database
 from whetstone.errors import NotFoundError
 from whetstone.settings import Settings
-from whetstone.trajectories.conditions import TrajectoryFilter
+from whetstone.trajectories.reading.conditions import TrajectoryFilter
 from whetstone.trajectories.store import TrajectoryStore
 
 

@@ -11,10 +11,10 @@ from whetstone.datasets.tasks import tasks_of
 from whetstone.db import Database
 from whetstone.db.migrate import alembic_config, is_current
 from whetstone.settings import Settings
-from whetstone.trajectories.check import check
-from whetstone.trajectories.conditions import TrajectoryFilter
+from whetstone.trajectories.reading.conditions import TrajectoryFilter
 from whetstone.trajectories.store import TrajectoryStore
 from whetstone.trajectories.tables import search_queue, shared_texts, trajectories, trajectory_labels
+from whetstone.trajectories.upkeep.check import check
 
 START = 1_770_000_000_000
 CALLS = 1_100  # of one trajectory: more than the migration reads at once

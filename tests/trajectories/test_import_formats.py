@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from whetstone.errors import InvalidInputError
 from whetstone.trajectories.importers import FORMAT_NAMES, Found, Source, read, sources
-from whetstone.trajectories.records import TrajectoryInput
+from whetstone.trajectories.input.records import TrajectoryInput
 
 TAU_BENCH = Path(__file__).parents[3] / "shared/data/tau-bench/gpt-4o-airline.json"
 Json = dict[str, Any]

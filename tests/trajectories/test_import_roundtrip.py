@@ -17,9 +17,9 @@ from pydantic import ValidationError
 from whetstone.datasets.downloads import Download, open_download
 from whetstone.db import Database
 from whetstone.settings import Settings
-from whetstone.trajectories.conditions import TrajectoryFilter
 from whetstone.trajectories.importers import Source, read
-from whetstone.trajectories.records import AnnotationInput, TrajectoryInput
+from whetstone.trajectories.input.records import AnnotationInput, TrajectoryInput
+from whetstone.trajectories.reading.conditions import TrajectoryFilter
 from whetstone.trajectories.store import TrajectoryStore
 
 TAU_BENCH = Path(__file__).parents[3] / "shared/data/tau-bench/gpt-4o-airline.json"

@@ -20,7 +20,7 @@ from otlp_conventions import (
     record,
 )
 from otlp_requests import START, TRACE, span, span_id
-from whetstone.trajectories.fragments import TrajectoryFragment
+from whetstone.trajectories.input.fragments import TrajectoryFragment
 
 
 def test_purpose_comes_from_the_span_above_when_it_is_a_known_one() -> None:

@@ -15,10 +15,10 @@ from otlp_requests import START, TRACE, protobuf, request, span, span_id
 from trajectory_world import document, without_arrival
 from whetstone.db import Database
 from whetstone.settings import Settings
-from whetstone.trajectories.conditions import TrajectoryFilter
 from whetstone.trajectories.otlp.ingest import LOGGING_OFF, Outcome, ingest
 from whetstone.trajectories.otlp.otlp_json import decode_json
 from whetstone.trajectories.otlp.protobuf import decode_protobuf
+from whetstone.trajectories.reading.conditions import TrajectoryFilter
 from whetstone.trajectories.store import TrajectoryStore
 
 Json = dict[str, Any]

@@ -9,8 +9,8 @@ from sqlalchemy import func, select, text
 
 from whetstone.db import Database
 from whetstone.errors import InvalidInputError
-from whetstone.trajectories.conditions import TrajectoryFilter
-from whetstone.trajectories.records import AnnotationInput, TrajectoryInput
+from whetstone.trajectories.input.records import AnnotationInput, TrajectoryInput
+from whetstone.trajectories.reading.conditions import TrajectoryFilter
 from whetstone.trajectories.search import sqlite_index
 from whetstone.trajectories.search.indexing import forget, index_now, rebuild
 from whetstone.trajectories.search.lag import lag
@@ -132,7 +132,7 @@ async def test_query_language(store: TrajectoryStore, database: Database, *, ind
     await store.add(
         [
             said("a", "The cat sat on the mat.", "A second thought: error handling"),
-            said("b", "Cats and dogs (and a-b c++)", "say \"error\""),
+            said("b", "Cats and dogs (and a-b c++)", 'say "error"'),
             record("c", llmCalls=[{"messages": [{"content": "line\nerror\thandling 你好"}]}]),
             said("d", "caterpillar in .env and /path/to"),
         ]
@@ -171,7 +171,8 @@ async def test_query_language(store: TrajectoryStore, database: Database, *, ind
 
 
 @pytest.mark.parametrize(
-    "query", ["-cat", '"open', "OR cat", "cat OR", "cat OR OR dog", "cat OR -dog", "-", "*", '""', 'a"b"c "', '"a"b']
+    "query",
+    ["-cat", '"open', "OR cat", "cat OR", "cat OR OR dog", "cat OR -dog", "-", "*", '""', 'a"b"c "', '"a"b'],
 )
 async def test_a_malformed_query_is_refused_with_advice(database: Database, query: str) -> None:
     with pytest.raises(InvalidInputError, match="OR between two terms"):
@@ -180,7 +181,9 @@ async def test_a_malformed_query_is_refused_with_advice(database: Database, quer
 
 async def test_long_tokens(store: TrajectoryStore, database: Database) -> None:
     one, other = "x" * 3000 + "a" + "x" * 3000, "x" * 6001
-    await store.add([said("one", f"image {one} end"), said("other", f"image {other} end"), said("z", "你" * 5000)])
+    await store.add(
+        [said("one", f"image {one} end"), said("other", f"image {other} end"), said("z", "你" * 5000)]
+    )
     await index_now(database)
     assert await search(database, "x" * 1000) == ["one", "other"]
     assert await search(database, "x" * 400 + "A" + "x" * 500) == ["one"]
@@ -249,7 +252,9 @@ async def test_parts_of_a_large_trajectory_are_one(store: TrajectoryStore, datab
 
 
 async def test_search_beside_other_filters(store: TrajectoryStore, database: Database) -> None:
-    await store.add([record(f"t{n}", source="ab"[n % 2], llmCalls=[{"userPrompt": "needle"}]) for n in range(6)])
+    await store.add(
+        [record(f"t{n}", source="ab"[n % 2], llmCalls=[{"userPrompt": "needle"}]) for n in range(6)]
+    )
     await index_now(database)
     await store.add([record("t1", llmCalls=[{"userPrompt": "more"}])])
     rows, total = await store.list(TrajectoryFilter(search="needle", source="b"), 2, 0)

@@ -17,7 +17,7 @@ import pytest
 
 from whetstone.db import Database
 from whetstone.settings import Settings
-from whetstone.trajectories.records import TrajectoryInput
+from whetstone.trajectories.input.records import TrajectoryInput
 from whetstone.trajectories.search import sqlite_index
 from whetstone.trajectories.search.indexing import index_now, postgresql_url, prepare
 from whetstone.trajectories.search.lag import Lag, lag

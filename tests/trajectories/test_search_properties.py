@@ -7,16 +7,16 @@ from typing import Any
 import orjson
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from whetstone.db import Database
-from whetstone.trajectories.records import TrajectoryInput
+from whetstone.trajectories.input.records import TrajectoryInput
 from whetstone.trajectories.search.indexing import index_now
 from whetstone.trajectories.search.letters import fold
 from whetstone.trajectories.search.plan import SearchPlan, plan_search
 from whetstone.trajectories.search.scan import matches
 from whetstone.trajectories.store import TrajectoryStore
 from whetstone.trajectories.tables import trajectories
-from sqlalchemy import select
 
 _ALPHABET = "aAnbuU01 \n\t\\\"'.,-_(){}[]:/%*?^ßẞéÉe\u0301σςΣжЖİıǅ\u212a\u017f\u001f\u001e\u0001你好ไทยمرح😀"
 _TEXTS = st.text(st.sampled_from(_ALPHABET), min_size=1, max_size=24) | st.text(min_size=1, max_size=12)

@@ -55,7 +55,7 @@ def test_folding_goes_letter_by_letter(text: str) -> None:
     assert fold(text) == "".join(map(fold, text))
 
 
-@given(st.text(st.sampled_from("aB9_ \n.,(\\\"éя\u0301你ไ😀")) | st.text())
+@given(st.text(st.sampled_from('aB9_ \n.,(\\"éя\u0301你ไ😀')) | st.text())
 def test_tokens_hold_all_of_a_text(text: str) -> None:
     folded = fold(text)
     assert text_of(tokenize(folded)) == folded
@@ -131,7 +131,9 @@ def test_growing_contexts_cost_what_is_new() -> None:
     messages: list[dict[str, str]] = []
     texts = []
     for turn in range(50):
-        messages.append({"role": "user", "content": f"turn {turn} says something new about topic{turn} " * 20})
+        messages.append(
+            {"role": "user", "content": f"turn {turn} says something new about topic{turn} " * 20}
+        )
         texts.append(orjson.dumps(messages).decode())
     tokens = _document(texts, json=True)
     once = len(tokenize(texts[-1], json=True))
@@ -168,7 +170,9 @@ def test_parts_of_a_tsvector_keep_the_limits_and_overlap() -> None:
     covered = 0
     for part in parts:
         places = {
-            int(place): entry.split(":")[0] for entry in part.split(" ") for place in entry.split(":")[1].split(",")
+            int(place): entry.split(":")[0]
+            for entry in part.split(" ")
+            for place in entry.split(":")[1].split(",")
         }
         assert max(places) <= 16_383
         assert all(len(entry.split(",")) <= 256 for entry in part.split(" ") if "','" not in entry)

@@ -9,10 +9,10 @@ import zstandard
 
 from export_files import whole
 from whetstone.errors import InvalidInputError
-from whetstone.trajectories.compression import compressed
-from whetstone.trajectories.conditions import TrajectoryFilter
-from whetstone.trajectories.exports import export
-from whetstone.trajectories.records import TrajectoryInput
+from whetstone.trajectories.exports.compression import compressed
+from whetstone.trajectories.exports.export import export
+from whetstone.trajectories.input.records import TrajectoryInput
+from whetstone.trajectories.reading.conditions import TrajectoryFilter
 from whetstone.trajectories.store import TrajectoryStore
 
 

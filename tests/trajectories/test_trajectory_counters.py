@@ -16,12 +16,12 @@ from trajectory_world import record
 from whetstone.datasets.tasks import tasks_of
 from whetstone.db import Database
 from whetstone.settings import Settings
-from whetstone.trajectories.check import check
-from whetstone.trajectories.conditions import TrajectoryFilter
-from whetstone.trajectories.counters import Deltas
-from whetstone.trajectories.records import AnnotationInput, EndInput, LlmCallInput
+from whetstone.trajectories.ingest.counters import Deltas
+from whetstone.trajectories.input.records import AnnotationInput, EndInput, LlmCallInput
+from whetstone.trajectories.reading.conditions import TrajectoryFilter
 from whetstone.trajectories.store import TrajectoryStore
 from whetstone.trajectories.tables import llm_calls, trajectories, trajectory_counters
+from whetstone.trajectories.upkeep.check import check
 
 HOUR = 3_600_000
 

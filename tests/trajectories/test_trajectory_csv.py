@@ -14,10 +14,10 @@ from openpyxl import load_workbook
 
 from export_files import Json, whole
 from whetstone.ids import new_id
-from whetstone.trajectories.conditions import TrajectoryFilter
-from whetstone.trajectories.csv_export import csv_text
-from whetstone.trajectories.exports import export
-from whetstone.trajectories.records import TrajectoryInput
+from whetstone.trajectories.exports.csv_text import csv_text
+from whetstone.trajectories.exports.export import export
+from whetstone.trajectories.input.records import TrajectoryInput
+from whetstone.trajectories.reading.conditions import TrajectoryFilter
 from whetstone.trajectories.store import TrajectoryStore
 
 HEADER = (

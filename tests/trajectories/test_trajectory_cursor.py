@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from trajectory_world import record
 from whetstone.errors import InvalidInputError
-from whetstone.trajectories import cursor
-from whetstone.trajectories.conditions import TrajectoryFilter
-from whetstone.trajectories.keyset import Place
-from whetstone.trajectories.pages import PageRequest
-from whetstone.trajectories.sorting import Sort, SortKey
+from whetstone.trajectories.reading import cursor
+from whetstone.trajectories.reading.conditions import TrajectoryFilter
+from whetstone.trajectories.reading.keyset import Place
+from whetstone.trajectories.reading.pages import PageRequest
+from whetstone.trajectories.reading.sorting import Sort, SortKey
 from whetstone.trajectories.store import TrajectoryStore
 
 COLUMN_SORTS = [by for by in get_args(SortKey) if by != "relevance"]

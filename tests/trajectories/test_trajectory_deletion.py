@@ -14,14 +14,14 @@ from whetstone.clock import now_ms
 from whetstone.datasets.tasks import tasks_of
 from whetstone.db import Database, metadata
 from whetstone.settings import Settings
-from whetstone.trajectories import lifecycle
-from whetstone.trajectories.check import check
-from whetstone.trajectories.conditions import TrajectoryFilter
-from whetstone.trajectories.housekeeping import housekeeping
-from whetstone.trajectories.records import AnnotationInput
+from whetstone.trajectories.input.records import AnnotationInput
+from whetstone.trajectories.reading.conditions import TrajectoryFilter
 from whetstone.trajectories.search.queue import queue_for_search
 from whetstone.trajectories.store import TrajectoryStore
 from whetstone.trajectories.tables import search_queue, shared_texts, trajectories
+from whetstone.trajectories.upkeep import lifecycle
+from whetstone.trajectories.upkeep.check import check
+from whetstone.trajectories.upkeep.housekeeping import housekeeping
 
 DAY = 86_400_000
 

@@ -11,9 +11,9 @@ import orjson
 import pytest
 
 from whetstone.errors import InvalidInputError
-from whetstone.trajectories.conditions import TrajectoryFilter
-from whetstone.trajectories.exports import RawFormat, export
-from whetstone.trajectories.records import TrajectoryInput
+from whetstone.trajectories.exports.export import RawFormat, export
+from whetstone.trajectories.input.records import TrajectoryInput
+from whetstone.trajectories.reading.conditions import TrajectoryFilter
 from whetstone.trajectories.store import TrajectoryStore
 
 EVERYTHING = TrajectoryFilter()

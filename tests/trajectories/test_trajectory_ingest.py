@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from trajectory_world import document, record
 from whetstone.clock import now_ms
 from whetstone.errors import ConflictError, InvalidInputError, WhetstoneError
-from whetstone.trajectories.records import (
+from whetstone.trajectories.input.records import (
     AnnotationInput,
     EndInput,
     LlmCallInput,

@@ -9,14 +9,14 @@ from sqlalchemy import func, select
 from whetstone.clock import now_ms
 from whetstone.db import Database
 from whetstone.settings import Settings
-from whetstone.trajectories.conditions import TrajectoryFilter
-from whetstone.trajectories.records import (
+from whetstone.trajectories.input.records import (
     AnnotationInput,
     EndInput,
     LlmCallInput,
     ProviderAccessInput,
     TrajectoryInput,
 )
+from whetstone.trajectories.reading.conditions import TrajectoryFilter
 from whetstone.trajectories.store import TrajectoryStore
 from whetstone.trajectories.tables import llm_calls, provider_accesses, steps, trajectory_events
 

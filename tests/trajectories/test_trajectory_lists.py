@@ -16,9 +16,9 @@ from trajectory_world import record
 from whetstone.db import Database
 from whetstone.errors import InvalidInputError
 from whetstone.settings import Settings
-from whetstone.trajectories.conditions import TrajectoryFilter
-from whetstone.trajectories.pages import PageRequest
-from whetstone.trajectories.sorting import Sort, SortKey, parse_sort
+from whetstone.trajectories.reading.conditions import TrajectoryFilter
+from whetstone.trajectories.reading.pages import PageRequest
+from whetstone.trajectories.reading.sorting import Sort, SortKey, parse_sort
 from whetstone.trajectories.store import TrajectoryStore
 
 COLUMN_SORTS = [by for by in get_args(SortKey) if by != "relevance"]

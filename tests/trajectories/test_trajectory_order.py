@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from trajectory_world import document, record, without_arrival
 from whetstone.ids import new_id
-from whetstone.trajectories.records import (
+from whetstone.trajectories.input.records import (
     AnnotationInput,
     EndInput,
     LlmCallInput,

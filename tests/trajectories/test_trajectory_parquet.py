@@ -15,10 +15,10 @@ import pytest
 from export_files import Json, table, whole
 from whetstone.clock import iso
 from whetstone.errors import NotAvailableError
-from whetstone.trajectories.call_table import call_schema
-from whetstone.trajectories.conditions import TrajectoryFilter
-from whetstone.trajectories.exports import export
-from whetstone.trajectories.records import TrajectoryInput
+from whetstone.trajectories.exports.call_table import call_schema
+from whetstone.trajectories.exports.export import export
+from whetstone.trajectories.input.records import TrajectoryInput
+from whetstone.trajectories.reading.conditions import TrajectoryFilter
 from whetstone.trajectories.store import TrajectoryStore
 
 CALL: Json = {

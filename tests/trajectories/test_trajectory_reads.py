@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from whetstone.errors import InvalidInputError
-from whetstone.trajectories.conditions import TrajectoryFilter
-from whetstone.trajectories.documents import training_detail, training_row
-from whetstone.trajectories.records import TrajectoryInput
+from whetstone.trajectories.input.records import TrajectoryInput
+from whetstone.trajectories.reading.conditions import TrajectoryFilter
+from whetstone.trajectories.reading.documents import training_detail, training_row
 from whetstone.trajectories.store import TrajectoryStore
 
 AIRLINE = Path(__file__).parents[2] / ".." / "shared" / "data" / "tau-bench" / "gpt-4o-airline.json"

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from export_files import Json, items, members, whole
-from whetstone.trajectories.conditions import TrajectoryFilter
-from whetstone.trajectories.exports import export
-from whetstone.trajectories.records import TrajectoryInput
-from whetstone.trajectories.redaction import without_prompts
+from whetstone.trajectories.exports.export import export
+from whetstone.trajectories.exports.redaction import without_prompts
+from whetstone.trajectories.input.records import TrajectoryInput
+from whetstone.trajectories.reading.conditions import TrajectoryFilter
 from whetstone.trajectories.store import TrajectoryStore
 
 MARKER = "SECRETxTEXT"

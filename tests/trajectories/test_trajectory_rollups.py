@@ -11,7 +11,7 @@ from sqlalchemy import select
 from trajectory_world import record
 from whetstone.db import Database
 from whetstone.settings import Settings
-from whetstone.trajectories.records import AnnotationInput, EndInput, LlmCallInput
+from whetstone.trajectories.input.records import AnnotationInput, EndInput, LlmCallInput
 from whetstone.trajectories.store import TrajectoryStore
 from whetstone.trajectories.tables import search_queue, trajectories, trajectory_labels
 

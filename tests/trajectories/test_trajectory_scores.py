@@ -14,8 +14,8 @@ from trajectory_world import document, record, without_arrival
 from whetstone.db import Database
 from whetstone.errors import WhetstoneError
 from whetstone.ids import new_id
-from whetstone.trajectories.conditions import TrajectoryFilter
-from whetstone.trajectories.records import AnnotationInput, EndInput, LlmCallInput, TrajectoryInput
+from whetstone.trajectories.input.records import AnnotationInput, EndInput, LlmCallInput, TrajectoryInput
+from whetstone.trajectories.reading.conditions import TrajectoryFilter
 from whetstone.trajectories.store import TrajectoryStore
 from whetstone.trajectories.tables import scores as scores_table
 from whetstone.trajectories.tables import search_queue, trajectory_labels

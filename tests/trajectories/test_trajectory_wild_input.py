@@ -10,14 +10,14 @@ from pydantic import ValidationError
 
 from whetstone.errors import WhetstoneError
 from whetstone.ids import new_id
-from whetstone.trajectories.conditions import TrajectoryFilter
-from whetstone.trajectories.records import (
+from whetstone.trajectories.input.records import (
     AnnotationInput,
     EndInput,
     LlmCallInput,
     ProviderAccessInput,
     TrajectoryInput,
 )
+from whetstone.trajectories.reading.conditions import TrajectoryFilter
 from whetstone.trajectories.store import TrajectoryStore
 
 _NASTY = st.one_of(

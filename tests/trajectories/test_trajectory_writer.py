@@ -15,10 +15,10 @@ from trajectory_world import document, record, without_arrival
 from whetstone.db import Database
 from whetstone.errors import ConflictError, OverloadedError
 from whetstone.settings import Settings
-from whetstone.trajectories.records import AnnotationInput, EndInput, LlmCallInput, ProviderAccessInput
+from whetstone.trajectories.ingest.writes import IngestResult
+from whetstone.trajectories.input.records import AnnotationInput, EndInput, LlmCallInput, ProviderAccessInput
 from whetstone.trajectories.store import TrajectoryStore
 from whetstone.trajectories.tables import shared_texts, trajectory_counters
-from whetstone.trajectories.writes import IngestResult
 
 
 def call(identifier: str, **members: Any) -> LlmCallInput:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whetstone.trajectories.zip_file import Packed, ZipFile
+from whetstone.trajectories.exports.zip_file import Packed, ZipFile
 
 MOMENT = 1_760_000_000_000
 

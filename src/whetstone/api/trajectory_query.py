@@ -8,9 +8,9 @@ from fastapi import Depends, Query
 
 from whetstone.api.coercion import finite_number, flag, list_limit, list_offset, moment
 from whetstone.errors import InvalidInputError
-from whetstone.trajectories.conditions import SearchMode, TrajectoryFilter
-from whetstone.trajectories.pages import PageRequest
-from whetstone.trajectories.sorting import parse_sort
+from whetstone.trajectories.reading.conditions import SearchMode, TrajectoryFilter
+from whetstone.trajectories.reading.pages import PageRequest
+from whetstone.trajectories.reading.sorting import parse_sort
 
 
 def trajectory_filter(

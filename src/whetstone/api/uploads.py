@@ -14,8 +14,8 @@ from whetstone.api.edge.bodies import INVALID_JSON, parse_json
 from whetstone.api.edge.errors import validation_sentence
 from whetstone.api.edge.lines import LineCutter
 from whetstone.errors import InvalidInputError, OverloadedError, UnavailableError
-from whetstone.trajectories.bulk import BATCH_BYTES, BATCH_RECORDS, Tally, store_batch
-from whetstone.trajectories.records import TrajectoryInput
+from whetstone.trajectories.importers.bulk import BATCH_BYTES, BATCH_RECORDS, Tally, store_batch
+from whetstone.trajectories.input.records import TrajectoryInput
 from whetstone.trajectories.store import TrajectoryStore
 
 Line = tuple[int, bytes | None]

@@ -8,9 +8,9 @@ from typing import Literal, cast, get_args
 from whetstone.datasets.exports import TrainingFormat, export_training
 from whetstone.errors import InvalidInputError
 from whetstone.settings import Settings
-from whetstone.trajectories.compression import Compression, compressed
-from whetstone.trajectories.conditions import TrajectoryFilter
-from whetstone.trajectories.exports import Export, RawFormat, export
+from whetstone.trajectories.exports.compression import Compression, compressed
+from whetstone.trajectories.exports.export import Export, RawFormat, export
+from whetstone.trajectories.reading.conditions import TrajectoryFilter
 from whetstone.trajectories.store import TrajectoryStore
 
 Format = Literal["json", "jsonl", "csv", "art", "zip", "parquet"]

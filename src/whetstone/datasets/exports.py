@@ -21,11 +21,11 @@ from whetstone.errors import InvalidInputError
 from whetstone.privacy.filter import PrivacyFilter
 from whetstone.privacy.filtered import Dropped, Filtered
 from whetstone.settings import Settings
-from whetstone.trajectories.batches import batches, in_thread
-from whetstone.trajectories.conditions import TrajectoryFilter
-from whetstone.trajectories.exports import Export
-from whetstone.trajectories.parquet_file import PARQUET, parquet_bytes
-from whetstone.trajectories.redaction import figures, names
+from whetstone.trajectories.exports.batches import batches, in_thread
+from whetstone.trajectories.exports.export import Export
+from whetstone.trajectories.exports.parquet_file import PARQUET, parquet_bytes
+from whetstone.trajectories.exports.redaction import figures, names
+from whetstone.trajectories.reading.conditions import TrajectoryFilter
 from whetstone.trajectories.store import TrajectoryStore
 
 TrainingFormat = Literal["jsonl", "json", "art", "parquet"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from whetstone.trajectories.feedback import REWARD, Verdict, verdicts
+from whetstone.trajectories.ingest.feedback import REWARD, Verdict, verdicts
 
 Record = Mapping[str, Any]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from whetstone.datasets.rows import Row
-from whetstone.trajectories.columns import Columns, Kind, arrow_schema, cells
+from whetstone.trajectories.exports.columns import Columns, Kind, arrow_schema, cells
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -28,7 +28,7 @@ from whetstone.files import sync_directory
 from whetstone.ids import new_id
 from whetstone.privacy.filter import PrivacyFilter
 from whetstone.settings import Settings
-from whetstone.trajectories.conditions import TrajectoryFilter
+from whetstone.trajectories.reading.conditions import TrajectoryFilter
 from whetstone.trajectories.store import TrajectoryStore
 
 P = ParamSpec("P")

@@ -25,7 +25,7 @@ import structlog
 
 from whetstone.datasets import answers
 from whetstone.errors import InvalidInputError
-from whetstone.trajectories.inference import normalize
+from whetstone.trajectories.input.inference import normalize
 
 Call = Mapping[str, Any]
 """An LLM call of a trajectory document, with the keys of contract §4.3."""

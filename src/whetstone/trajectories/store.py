@@ -13,25 +13,28 @@ from whetstone.db import Database
 from whetstone.errors import NotFoundError
 from whetstone.ids import new_id
 from whetstone.settings import Settings
-from whetstone.trajectories import changes, documents, lifecycle, logging_switch, reads
-from whetstone.trajectories.changes import Change
-from whetstone.trajectories.conditions import TrajectoryFilter, texts
-from whetstone.trajectories.fragments import TrajectoryFragment, from_fragment
-from whetstone.trajectories.labels import Classify, no_tasks
-from whetstone.trajectories.pages import Page, PageRequest, page
-from whetstone.trajectories.records import (
+from whetstone.trajectories import logging_switch
+from whetstone.trajectories.ingest import changes
+from whetstone.trajectories.ingest.changes import Change
+from whetstone.trajectories.ingest.labels import Classify, no_tasks
+from whetstone.trajectories.ingest.weight import weigh
+from whetstone.trajectories.ingest.writer import Describe, Writer
+from whetstone.trajectories.ingest.writes import IngestResult
+from whetstone.trajectories.input.fragments import TrajectoryFragment, from_fragment
+from whetstone.trajectories.input.records import (
     AnnotationInput,
     EndInput,
     LlmCallInput,
     ProviderAccessInput,
     TrajectoryInput,
 )
-from whetstone.trajectories.stats import Bucket, stats
-from whetstone.trajectories.storage import storage
+from whetstone.trajectories.reading import documents, reads
+from whetstone.trajectories.reading.conditions import TrajectoryFilter, texts
+from whetstone.trajectories.reading.pages import Page, PageRequest, page
+from whetstone.trajectories.reading.stats import Bucket, stats
 from whetstone.trajectories.tables import trajectories
-from whetstone.trajectories.weight import weigh
-from whetstone.trajectories.writer import Describe, Writer
-from whetstone.trajectories.writes import IngestResult
+from whetstone.trajectories.upkeep import lifecycle
+from whetstone.trajectories.upkeep.storage import storage
 
 Json = dict[str, Any]
 

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from whetstone.api.coercion import moment
 from whetstone.api.edge.errors import SENTENCE
 from whetstone.api.models.base import Lenient, WireModel, wire_config
-from whetstone.trajectories.conditions import TrajectoryFilter
+from whetstone.trajectories.reading.conditions import TrajectoryFilter
 
 
 def _moment(value: Any) -> int | None:

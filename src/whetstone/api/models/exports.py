@@ -11,8 +11,8 @@ from whetstone.api.coercion import moment
 from whetstone.api.edge.errors import SENTENCE
 from whetstone.api.models.base import Lenient, WireModel, wire_config
 from whetstone.datasets.downloads import Download, Format, JsonShape
-from whetstone.trajectories.compression import Compression
-from whetstone.trajectories.conditions import SearchMode, TrajectoryFilter
+from whetstone.trajectories.exports.compression import Compression
+from whetstone.trajectories.reading.conditions import SearchMode, TrajectoryFilter
 
 # The contract's sentence, and what this service has beyond the contract.
 FORMAT_SENTENCE = "Format must be 'json', 'jsonl', 'csv', 'art', or 'zip'; 'parquet' is possible too"

@@ -19,14 +19,14 @@ from whetstone.api.paths import ID, TRAJECTORY_ID
 from whetstone.api.responses import JsonResponse
 from whetstone.api.routers.ndjson import JSON_LINES_BODY
 from whetstone.api.services import ServicesDep
-from whetstone.trajectories.records import (
+from whetstone.trajectories.ingest.writes import IngestResult
+from whetstone.trajectories.input.records import (
     AnnotationInput,
     EndInput,
     LlmCallInput,
     ProviderAccessInput,
     TrajectoryInput,
 )
-from whetstone.trajectories.writes import IngestResult
 
 T = TypeVar("T")
 

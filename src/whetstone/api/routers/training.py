@@ -21,8 +21,8 @@ from whetstone.api.services import ServicesDep
 from whetstone.errors import NotFoundError
 from whetstone.jobs.backends import BACKENDS, FINE_TUNING
 from whetstone.jobs.states import JobStatus
-from whetstone.trajectories.conditions import TrajectoryFilter
-from whetstone.trajectories.documents import training_detail, training_row
+from whetstone.trajectories.reading.conditions import TrajectoryFilter
+from whetstone.trajectories.reading.documents import training_detail, training_row
 
 router = APIRouter(prefix="/api/training", tags=["training"], responses=COMMON_ERRORS)
 

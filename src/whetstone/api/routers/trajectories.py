@@ -22,7 +22,7 @@ from whetstone.api.responses import JsonResponse
 from whetstone.api.services import ServicesDep
 from whetstone.api.trajectory_query import FilterQuery, PageQuery
 from whetstone.errors import InvalidInputError
-from whetstone.trajectories.stats import Bucket
+from whetstone.trajectories.reading.stats import Bucket
 
 router = APIRouter(
     prefix="/api/trajectories", tags=["trajectories"], route_class=JsonRoute, responses=COMMON_ERRORS

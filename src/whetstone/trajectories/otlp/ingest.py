@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter, ValidationError
 
 from whetstone.errors import ConflictError
-from whetstone.trajectories.fragments import TrajectoryFragment
+from whetstone.trajectories.input.fragments import TrajectoryFragment
 from whetstone.trajectories.otlp.mapping import Mapped, trajectories
 from whetstone.trajectories.otlp.spans import Decoded
 from whetstone.trajectories.store import TrajectoryStore

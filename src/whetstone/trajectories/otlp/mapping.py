@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from whetstone.trajectories.coercion import MAX_IDENTIFIER
-from whetstone.trajectories.inference import STEP_PURPOSES, normalize
+from whetstone.trajectories.input.coercion import MAX_IDENTIFIER
+from whetstone.trajectories.input.inference import STEP_PURPOSES, normalize
 from whetstone.trajectories.otlp import parts
 from whetstone.trajectories.otlp.attributes import Attributes, Json, parsed, small, text
 from whetstone.trajectories.otlp.calls import llm_call

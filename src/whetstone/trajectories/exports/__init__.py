@@ -1,0 +1,1 @@
+"""Raw downloads: JSON, CSV, ZIP and Parquet, streamed."""

@@ -1,0 +1,1 @@
+"""The write path: changes of many requests are merged in memory and written in one transaction."""

@@ -1,0 +1,1 @@
+"""The read path: filters, orders, pages, exact totals, documents, statistics."""
