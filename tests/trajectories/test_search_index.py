@@ -124,7 +124,7 @@ async def test_every_text_field_is_indexed(store: TrajectoryStore, database: Dat
     await index_now(database)
     for word in words:
         assert await search(database, word.upper()[:-1]) == ["z30id"], word
-        assert not (await plan_of(database, word)).extra
+        assert (await plan_of(database, word)).scan is None
 
 
 @pytest.mark.parametrize("indexed", [True, False])

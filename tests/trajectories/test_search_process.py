@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import orjson
@@ -44,7 +44,8 @@ async def count(database: Database, needle: str) -> tuple[int, bool]:
     async with database.read() as connection:
         plan = await plan_search(connection, database, needle)
         assert plan is not None
-        return await plan.count(connection), plan.scan is None and not plan.extra
+        behind = await lag(connection, database)
+        return await plan.count(connection), plan.scan is None and not behind.pending
 
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
@@ -66,11 +67,11 @@ def children() -> list[psutil.Process]:
 
 
 @pytest.fixture
-async def caught_up(database: Database) -> AsyncIterator[Callable[[], Awaitable[bool]]]:
+def caught_up(database: Database) -> Callable[[], Awaitable[bool]]:
     async def _caught_up() -> bool:
         return (await lag_of(database)).pending == 0
 
-    yield _caught_up
+    return _caught_up
 
 
 async def test_what_is_written_is_indexed_by_a_process_of_its_own(
@@ -122,16 +123,15 @@ async def test_a_killed_process_loses_nothing_and_is_started_again(
 
 async def test_the_process_ends_with_its_parent(database: Database, settings: Settings) -> None:
     await prepare(database)
-    process = subprocess.Popen(
-        [sys.executable, "-m", _MODULE], stdin=subprocess.PIPE, env=settings.child_environment()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", _MODULE, stdin=subprocess.PIPE, env=settings.child_environment()
     )
     assert process.stdin is not None
     process.stdin.write(orjson.dumps(_task(database)) + b"\n")
-    process.stdin.flush()
     await asyncio.sleep(0.5)
-    assert process.poll() is None
+    assert process.returncode is None
     process.stdin.close()
-    assert await asyncio.to_thread(process.wait, 10) == 0
+    assert await asyncio.wait_for(process.wait(), 10) == 0
 
 
 def _task(database: Database) -> dict[str, str]:

@@ -154,7 +154,7 @@ def _document(texts: list[str], *, json: bool = False) -> list[str]:
     """The tokens of a trajectory whose calls have these prompts or messages."""
     columns = (*TEXT_COLUMNS["llm_calls"], *JSON_COLUMNS["llm_calls"])
     place = columns.index("messages" if json else "user_prompt")
-    rows = [
+    rows: list[tuple[object, ...]] = [
         (1, number, *(text if index == place else None for index in range(len(columns))), None, None)
         for number, text in enumerate(texts)
     ]

@@ -18,7 +18,6 @@ import anyio
 import orjson
 from sqlalchemy import Table, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from whetstone.db.migrate import upgrade
@@ -85,9 +84,13 @@ class Database:
             cursor.close()
 
         @event.listens_for(engine.sync_engine, "checkout")
-        def renew(_connection: Any, record: Any, _proxy: Any) -> None:
+        def renew(connection: Any, record: Any, _proxy: Any) -> None:
             if record.info["generation"] != self._generation:
-                raise DisconnectionError  # the pool connects again
+                record.info["generation"] = self._generation
+                cursor = connection.cursor()
+                cursor.execute(f"DETACH DATABASE {self._attached}")
+                self._attach(cursor)
+                cursor.close()
 
         @event.listens_for(engine.sync_engine, "begin")
         def begin(connection: Any) -> None:

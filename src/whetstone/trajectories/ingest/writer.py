@@ -7,6 +7,7 @@ written, and the next group is all that waits, up to a bound. The task that writ
 from __future__ import annotations
 
 import asyncio
+import random
 import contextvars
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -30,10 +31,11 @@ from whetstone.trajectories.logging_switch import is_on
 Describe = Callable[[int], Sequence[Change]]
 """The changes that a request asks for, given the time of its arrival."""
 
-_ATTEMPTS = 5
+_ATTEMPTS = 10
 # PostgreSQL: another process got in our way, and the same transaction may succeed when it is run again: serialization
 # failure, deadlock, a row that both inserted, a shared text that a deletion took away.
 _COLLISIONS = frozenset({"40001", "40P01", "23505", "23503"})
+_COLLISION_SECONDS = 0.005  # longest pause after the first
 _GROUP_CALLS = {"sqlite": 4_000, "postgresql": 1_000}
 _GROUP_CHARACTERS = 8_000_000
 _WAITING_CHARACTERS = 256_000_000
@@ -151,7 +153,7 @@ class Writer:
 
     async def _attempt(self, group: Sequence[_Request]) -> None:
         weight = sum((request.weight for request in group), Weight(0, 0))
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
             try:
                 await self._transaction(group, weight)
             except DBAPIError as error:
@@ -159,6 +161,8 @@ class Writer:
                     raise
             else:
                 return
+            # Not in step with the writers that it ran into.
+            await asyncio.sleep(random.uniform(0, _COLLISION_SECONDS * 2**attempt))
         raise UnavailableError("Other writers keep changing the same trajectories; send the request again.")
 
     async def _transaction(self, group: Sequence[_Request], weight: Weight) -> None:

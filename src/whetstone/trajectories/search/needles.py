@@ -15,7 +15,10 @@ from whetstone.trajectories.search.tokens import (
     tokenize,
 )
 
-MAX_RUNS = 500
+MAX_TERMS = 500
+"""Terms into which one open end may be expanded."""
+
+MAX_RUNS = 2000
 """Runs into which one search text may be expanded."""
 
 MAX_RUN = 100

@@ -22,14 +22,25 @@ from whetstone.trajectories.search.version import (
 SCHEMA = (
     "DROP SCHEMA IF EXISTS search CASCADE",
     "CREATE SCHEMA search",
-    "CREATE TABLE search.documents (key bigserial PRIMARY KEY, trajectory_key bigint NOT NULL, part integer NOT NULL, "
-    "tokens tsvector NOT NULL)",
+    """
+    CREATE TABLE search.documents (
+        key bigserial PRIMARY KEY, trajectory_key bigint NOT NULL, part integer NOT NULL, tokens tsvector NOT NULL
+    )
+    """,
     # Not compressed: phrases are compared with the stored positions.
     "ALTER TABLE search.documents ALTER COLUMN tokens SET STORAGE EXTERNAL",
     "CREATE INDEX documents_trajectory_key ON search.documents (trajectory_key)",
     "CREATE INDEX documents_tokens ON search.documents USING gin (tokens)",
-    "CREATE TABLE search.terms (key bigserial PRIMARY KEY, kind integer NOT NULL, size integer NOT NULL, "
-    "terms text NOT NULL)",
+    # By the index always: the planner thinks little of reading all documents, whose texts are large and out of line.
+    """
+    CREATE FUNCTION search.find(query tsquery) RETURNS SETOF bigint LANGUAGE sql STABLE SET enable_seqscan = off
+    AS 'SELECT DISTINCT trajectory_key FROM search.documents WHERE tokens @@ query'
+    """,
+    """
+    CREATE TABLE search.terms (
+        key bigserial PRIMARY KEY, kind integer NOT NULL, size integer NOT NULL, terms text NOT NULL
+    )
+    """,
     "ALTER TABLE search.terms ALTER COLUMN terms SET STORAGE EXTERNAL",
     "CREATE INDEX terms_kind ON search.terms (kind, key)",
     "CREATE TABLE search.state (name text PRIMARY KEY, value text NOT NULL)",

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Select,
-    and_,
     cast,
     column,
     except_,
-    exists,
     func,
     intersect,
     literal,
-    not_,
     select,
     table,
 )
 from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from whetstone.trajectories.search.tsvector import lexeme
-from whetstone.trajectories.search.vocabulary import Expansion
+from whetstone.trajectories.search.vocabulary import Choice, Expansion
 
 _documents = table("documents", column("trajectory_key"), column("tokens"), schema="search")
 
@@ -45,26 +45,30 @@ class PostgresqlMatch:
         wanted = tuple(_alternatives(group) for group in groups)
         return cls(wanted, _alternatives(excluded)) if all(wanted) else None
 
+    @property
+    def costly(self) -> bool:
+        """Whether finding the matches takes much longer than listing them."""
+        return True
+
+    async def listed(self, connection: AsyncConnection, keys: Select[tuple[int]]) -> list[int]:
+        """The keys that a query finds."""
+        found: Select[Any] = keys
+        return list((await connection.execute(found)).scalars())
+
     def keys(self) -> Select[tuple[int]]:
         """The keys of the matches."""
-        sets = [_keys(query).distinct() for query in self.wanted]
+        sets = [_found(query) for query in self.wanted]
         if len(sets) == 1 and not self.unwanted:
             return sets[0]
         found = intersect(*sets) if len(sets) > 1 else sets[0]
         if self.unwanted:
-            found = except_(found, _keys(self.unwanted))
+            found = except_(found, _found(self.unwanted))
         matched = found.subquery()
         return select(matched.c.trajectory_key)
 
     def probe(self, key: ColumnElement[int]) -> ColumnElement[bool]:
-        """The condition that the trajectory `key` matches, answered for each row by itself."""
-        owned = _documents.c.trajectory_key == key
-        found: list[ColumnElement[bool]] = [
-            exists(select(literal(1)).where(owned, _matches(query))) for query in self.wanted
-        ]
-        if self.unwanted:
-            found.append(not_(exists(select(literal(1)).where(owned, _matches(self.unwanted)))))
-        return and_(*found)
+        """The condition that the trajectory `key` matches."""
+        return key.in_(self.keys())
 
     def relevance(self) -> Select[tuple[int]]:
         """The keys of the newest matches, the most relevant first."""
@@ -80,21 +84,18 @@ class PostgresqlMatch:
         )
 
 
-def _keys(query: str) -> Select[tuple[int]]:
-    return select(_documents.c.trajectory_key).where(_matches(query))
-
-
-def _matches(query: str) -> ColumnElement[bool]:
-    return _documents.c.tokens.op("@@", is_comparison=True)(cast(literal(query), TSQUERY))
+def _found(query: str) -> Select[tuple[int]]:
+    found = func.search.find(cast(literal(query), TSQUERY)).table_valued(column("trajectory_key", BigInteger))
+    return select(found.render_derived().c.trajectory_key)
 
 
 def _alternatives(expansions: Sequence[Expansion]) -> str:
-    phrases = dict.fromkeys(
-        [_phrase(tokens) for expansion in expansions for tokens in expansion.exact]
-        + [f"{_phrase(tokens)}:*" for expansion in expansions for tokens in expansion.prefixes]
-    )
-    return " | ".join(phrases)
+    choices = [choice for expansion in expansions for choice in expansion.choices]
+    return " | ".join(dict.fromkeys(map(_phrase, choices)))
 
 
-def _phrase(tokens: Sequence[str]) -> str:
-    return " <-> ".join(map(lexeme, tokens))
+def _phrase(choice: Choice) -> str:
+    places = [[*map(lexeme, place)] for place in choice.places]
+    if choice.prefix:
+        places[-1] = [f"{each}:*" for each in places[-1]]
+    return "(" + " <-> ".join(f"({' | '.join(place)})" for place in places) + ")"

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from whetstone.db import metadata
 from whetstone.trajectories.search.fields import JSON_COLUMNS, SHARED_COLUMNS
 from whetstone.trajectories.search.highlights import highlights, json_highlights
-from whetstone.trajectories.search.plan import SearchPlan
 from whetstone.trajectories.search.scan import columns_of, forms_of, holds
+from whetstone.trajectories.search.search_plan import SearchPlan
 from whetstone.trajectories.search.unindexed import key_set
 from whetstone.trajectories.tables import shared_texts
 

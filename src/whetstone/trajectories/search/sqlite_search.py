@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
-from sqlalchemy import ColumnElement, Select, UnaryExpression, column, select, table
+import orjson
+from sqlalchemy import ColumnElement, Select, UnaryExpression, column, func, select, table
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.operators import custom_op
 
 from whetstone.trajectories.search.tokens import SEPARATOR, indexed
@@ -13,6 +16,7 @@ from whetstone.trajectories.search.vocabulary import Expansion
 
 _documents = table("documents", column("rowid"), column("documents"), column("rank"), schema="search")
 
+_CHEAP_QUOTES = 8  # quotation marks of a few phrases
 _RANKED = 10_000  # matches, the newest, among which the most relevant are looked for
 
 
@@ -32,6 +36,18 @@ class SqliteMatch:
         if unwanted := _alternatives(excluded):
             expression = f"({expression}) NOT ({unwanted})"
         return cls(expression)
+
+    @property
+    def costly(self) -> bool:
+        """Whether finding the matches takes much longer than listing them."""
+        return SEPARATOR in self.expression or self.expression.count('"') > _CHEAP_QUOTES
+
+    async def listed(self, connection: AsyncConnection, keys: Select[tuple[int]]) -> list[int]:
+        """The keys that a query finds."""
+        found = keys.subquery()  # one row: each row costs more than the keys in it
+        array = await connection.execute(select(func.json_group_array(found.c[0])))
+        listed: list[int] = orjson.loads(array.scalar_one())
+        return listed
 
     def keys(self) -> Select[tuple[int]]:
         """The keys of the matches."""
@@ -59,11 +75,13 @@ class SqliteMatch:
 
 
 def _alternatives(expansions: Sequence[Expansion]) -> str:
-    phrases = dict.fromkeys(
-        [_phrase(tokens) for expansion in expansions for tokens in expansion.exact]
-        + [f"{_phrase(tokens)} *" for expansion in expansions for tokens in expansion.prefixes]
+    choices = [choice for expansion in expansions for choice in expansion.choices]
+    phrases = (
+        _phrase(tokens) + (" *" if choice.prefix else "")
+        for choice in choices
+        for tokens in product(*choice.places)
     )
-    return " OR ".join(phrases)
+    return " OR ".join(dict.fromkeys(phrases))
 
 
 def _phrase(tokens: Sequence[str]) -> str:

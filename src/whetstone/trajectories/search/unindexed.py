@@ -29,6 +29,11 @@ def key_set(dialect: Dialect, keys: Sequence[int]) -> Select[tuple[int]]:
     return select(func.unnest(cast(literal(list(keys), ARRAY(BigInteger)), ARRAY(BigInteger))))
 
 
+async def keys_of(connection: AsyncConnection, query: Select[Any]) -> list[int]:
+    """The keys that a query finds."""
+    return list((await connection.execute(query)).scalars())
+
+
 async def query_matches(
     connection: AsyncConnection, database: Database, query: SearchQuery, among: Select[tuple[int]] | None
 ) -> list[int]:
@@ -39,7 +44,7 @@ async def query_matches(
     candidates = select(trajectories.c.key).where(held).order_by(trajectories.c.key)
     if among is not None:
         candidates = candidates.where(trajectories.c.key.in_(among))
-    keys = list((await connection.execute(candidates)).scalars())
+    keys = await keys_of(connection, candidates)
     groups = [[run for term in group for run in _runs(term)] for group in query.groups]
     excluded = [run for term in query.excluded for run in _runs(term)]
     found: list[int] = []
