@@ -99,6 +99,56 @@ async def test_index_and_tail_agree_with_the_texts(
         assert "t0" not in (await found(database, needle))[0]
 
 
+_TERMS = st.sampled_from(
+    [
+        "error",
+        "errors",
+        "ERR*",
+        "note",
+        "n*",
+        "a",
+        "foo",
+        '"foo error"',
+        '"error"*',
+        '"foo."',
+        "你",
+        "(",
+        "9",
+        "\\\\n",
+        "new",
+    ]
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    texts=st.lists(st.tuples(_WORDS, st.sampled_from(["userPrompt", "messages"])), min_size=1, max_size=5),
+    wanted=st.lists(st.tuples(_TERMS, st.sampled_from([" ", " OR "])), min_size=1, max_size=3),
+    excluded=st.lists(_TERMS, max_size=1),
+)
+async def test_a_query_means_the_same_with_and_without_the_index(
+    store: TrajectoryStore,
+    database: Database,
+    texts: list[tuple[str, str]],
+    wanted: list[tuple[str, str]],
+    excluded: list[str],
+) -> None:
+    query = "".join(term + joint for term, joint in wanted).removesuffix("OR ")
+    query += "".join(f" -{term}" for term in excluded)
+    await store.delete_all()
+    await index_now(database)
+    await store.add([_said(f"t{number}", *each) for number, each in enumerate(texts)])
+    answers = []
+    for _ in range(2):
+        async with database.read() as connection:
+            plan = await plan_search(connection, database, query, "query")
+            assert plan is not None
+            condition = select(trajectories.c.id).where(plan.condition()).order_by(trajectories.c.id)
+            answers.append((await connection.execute(condition)).scalars().all())
+        await index_now(database)
+    assert answers[0] == answers[1], query
+
+
 def _said(identifier: str, text: str, place: str, call: str = "first") -> TrajectoryInput:
     if place == "metadata":
         return TrajectoryInput.model_validate({"id": identifier, "metadata": {"note": text}})

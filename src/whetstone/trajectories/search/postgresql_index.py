@@ -9,7 +9,7 @@ from typing import Any, Self
 import asyncpg
 
 from whetstone.trajectories.search.documents import SharedTexts, documents, queries, shared_query
-from whetstone.trajectories.search.terms import Terms, chunks, terms_of
+from whetstone.trajectories.search.terms import IDENTIFIERS, Terms, chunks, terms_of
 from whetstone.trajectories.search.tsvector import tsvectors
 from whetstone.trajectories.search.version import (
     MAX_CHARACTERS,
@@ -31,9 +31,10 @@ SCHEMA = (
     "ALTER TABLE search.documents ALTER COLUMN tokens SET STORAGE EXTERNAL",
     "CREATE INDEX documents_trajectory_key ON search.documents (trajectory_key)",
     "CREATE INDEX documents_tokens ON search.documents USING gin (tokens)",
-    # By the index always: the planner thinks little of reading all documents, whose texts are large and out of line.
+    # Always by the GIN index: the planner thinks little of reading all documents, which are large and out of line.
     """
-    CREATE FUNCTION search.find(query tsquery) RETURNS SETOF bigint LANGUAGE sql STABLE SET enable_seqscan = off
+    CREATE FUNCTION search.find(query tsquery) RETURNS SETOF bigint LANGUAGE sql STABLE
+    SET enable_seqscan = off SET enable_indexscan = off SET enable_indexonlyscan = off
     AS 'SELECT DISTINCT trajectory_key FROM search.documents WHERE tokens @@ query'
     """,
     """
@@ -190,7 +191,10 @@ class PostgresqlIndexer:
             )
 
     async def _remember_terms(self) -> None:
-        """Begin with the terms that were added last, so that they are not added again."""
+        """Begin with the words that were added last, so that they are not added again."""
         self._terms = Terms()
-        for row in await self._connection.fetch("SELECT terms FROM search.terms ORDER BY key DESC LIMIT 64"):
+        newest = await self._connection.fetch(
+            "SELECT terms FROM search.terms WHERE kind <> $1 ORDER BY key DESC LIMIT 128", IDENTIFIERS
+        )
+        for row in reversed(newest):
             self._terms.new(terms_of(row["terms"]))

@@ -7,16 +7,18 @@ its old tokens are needed, so they are kept too, compressed.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import sqlite3
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import zstandard
+
 from whetstone.trajectories.search.documents import SharedTexts, documents, queries, shared_query
-from whetstone.trajectories.search.terms import CHUNK, Terms, chunks, terms_of
+from whetstone.trajectories.search.terms import CHUNK, IDENTIFIERS, Terms, chunks, terms_of
 from whetstone.trajectories.search.tokens import MAX_TOKEN, SEPARATOR, indexed
 from whetstone.trajectories.search.version import (
     MAX_CHARACTERS,
@@ -92,6 +94,7 @@ class SqliteIndexer:
         self._index = _connect(file)
         self._queries = queries("sqlite")
         self._shared = SharedTexts()
+        self._packed, self._unpacked = zstandard.ZstdCompressor(level=1), zstandard.ZstdDecompressor()
         self._terms = Terms()
         self._remember_terms()
 
@@ -184,14 +187,14 @@ class SqliteIndexer:
         rows = {query.table: self._main.execute(query.sql, (array,)).fetchall() for query in self._queries}
         if missing := self._shared.missing(rows["llm_calls"]):
             self._shared.add(self._main.execute(shared_query("sqlite"), (json.dumps(missing),)))
-        characters = 0
         found.update(dict.fromkeys(keys))
-        for key, tokens in documents(keys, rows, self._shared).items():
-            distinct = set(tokens)
-            news.update(self._terms.new(distinct))
-            if max(map(len, distinct), default=0) > MAX_TOKEN:
-                tokens = [indexed(token) for token in tokens]
-            found[key] = text = SEPARATOR.join(tokens)
+        made = documents(keys, rows, self._shared)
+        distinct = set(itertools.chain.from_iterable(made.values()))
+        news.update(self._terms.new(distinct))
+        has_long = max(map(len, distinct), default=0) > MAX_TOKEN
+        characters = 0
+        for key, tokens in made.items():
+            found[key] = text = SEPARATOR.join(map(indexed, tokens) if has_long else tokens)
             characters += len(text)
         return characters
 
@@ -203,13 +206,13 @@ class SqliteIndexer:
                 "SELECT body FROM bodies WHERE trajectory_key = ?", (key,)
             ).fetchone()
             if stored is not None:
-                old = zlib.decompress(stored[0]).decode()
+                old = self._unpacked.decompress(stored[0]).decode()
                 self._index.execute(
                     "INSERT INTO documents (documents, rowid, tokens) VALUES ('delete', ?, ?)", (key, old)
                 )
             if text is not None:
                 self._index.execute("INSERT INTO documents (rowid, tokens) VALUES (?, ?)", (key, text))
-                body = zlib.compress(text.encode(), 1)
+                body = self._packed.compress(text.encode())
                 self._index.execute("INSERT OR REPLACE INTO bodies VALUES (?, ?)", (key, body))
             elif stored is not None:
                 self._index.execute("DELETE FROM bodies WHERE trajectory_key = ?", (key,))
@@ -234,9 +237,11 @@ class SqliteIndexer:
             )
 
     def _remember_terms(self) -> None:
-        """Begin with the terms that were added last, so that they are not added again."""
-        newest = self._index.execute("SELECT terms FROM terms ORDER BY key DESC LIMIT 8").fetchall()
-        for (text,) in newest:
+        """Begin with the words that were added last, so that they are not added again."""
+        newest = self._index.execute(
+            "SELECT terms FROM terms WHERE kind <> ? ORDER BY key DESC LIMIT 16", (IDENTIFIERS,)
+        ).fetchall()
+        for (text,) in reversed(newest):
             self._terms.new(terms_of(text))
 
     def _set_watermark(self, key: int) -> None:
