@@ -113,15 +113,16 @@ def phoenix_reads(server: Server) -> dict[str, Latency]:
 
         found["cursor page"] = timed(follow, range(10))
         kinds = {
-            "word, common": vocabulary[:3],
-            "word, medium": vocabulary[1_000:1_003],
-            "word, rare": vocabulary[20_000:20_003],
+            "word, common": vocabulary[5:6],
+            "word, medium": vocabulary[1_000:1_001],
+            "word, rare": vocabulary[20_000:20_001],
             "phrase": [f"{vocabulary[0]} {vocabulary[60]}"],
-            "selective substring": ["wz5pl", "yxgril"],
+            "selective substring": ["wz5pl"],
         }
         for kind, texts in kinds.items():
+            # Each scans everything, for the better part of a minute: once is enough.
             found[f"search: {kind}"] = timed(
-                lambda text: query(_SPANS, filter=f"'{text}' in input.value"), texts
+                lambda text: query(_SPANS, filter=f"'{text}' in input.value"), texts, warm=False
             )
         traces = client.get("/v1/projects/default/traces", params={"limit": 20}).json()["data"]
         found["detail"] = timed(
@@ -134,10 +135,11 @@ def phoenix_reads(server: Server) -> dict[str, Latency]:
     return found
 
 
-def timed(read: Callable[[Any], Any], values: Iterable[Any]) -> Latency:
-    """Latencies of `read` for each value; one read before is not counted."""
+def timed(read: Callable[[Any], Any], values: Iterable[Any], *, warm: bool = True) -> Latency:
+    """Latencies of `read` for each value; with `warm`, one read before is not counted."""
     given = list(values)
-    read(given[0])
+    if warm:
+        read(given[0])
     seconds = []
     for value in given:
         started = time.perf_counter()

@@ -56,7 +56,7 @@ def copy(
 
 @db_app.command()
 def vacuum(state_dir: StateDirectory = None) -> None:
-    """Give the space of deleted rows back, and renew the statistics of the query planner."""
+    """Give the space of deleted rows back, renew the planner's statistics, make the search index anew."""
     before, after = _run(_vacuum(settings_with(state_dir=state_dir)))
     typer.echo(f"{before:,} bytes before, {after:,} after.")
 
@@ -120,10 +120,14 @@ def _all_tables() -> tuple[list[Table], Any]:
 
 
 async def _vacuum(settings: Settings) -> tuple[int, int]:
+    from whetstone.trajectories.search.indexing import rebuild
+
     async with _existing(_url(settings, None)) as database:
         if database.dialect == "sqlite":
             _refuse_service(settings)
         before = await _measure(database)
+        # Words of what was deleted stay in the index until it is made anew.
+        await rebuild(database)
         await database.compact()
         after = await _measure(database)
     return before.database + before.wal, after.database + after.wal

@@ -7,8 +7,8 @@ written, and the next group is all that waits, up to a bound. The task that writ
 from __future__ import annotations
 
 import asyncio
-import random
 import contextvars
+import random
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
