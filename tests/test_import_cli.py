@@ -71,6 +71,7 @@ def test_files_go_into_the_database(settings: Settings, history: Path) -> None:
     assert sorted(record["id"] for record in whole) == ["t-0", "t-1", "t-2"]
     assert {record["batchId"] for record in whole} == {"b"}
     assert {tag for record in whole for tag in record["tags"]} == {"x", "y"}
+    assert all(record["tasks"] for record in whole)
     database = settings.state_dir / "whetstone.db"
     assert database.stat().st_mode & 0o077 == 0
 

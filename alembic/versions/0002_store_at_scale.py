@@ -109,6 +109,7 @@ def _create_tables() -> None:
         sa.Column("body", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_shared_texts")),
         sa.UniqueConstraint("digest", name=op.f("uq_shared_texts_digest")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "scores",

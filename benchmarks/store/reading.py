@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 from benchmarks.store.processes import Server
-from benchmarks.store.traffic import words
+from benchmarks.store.traffic import Traffic, words
 
 _REPEATS = 60
 
@@ -36,6 +36,7 @@ def whetstone_reads(server: Server, trajectories: int) -> dict[str, Latency]:
     """All reads of the trajectory API."""
     chance = random.Random(5)
     vocabulary = words()
+    common = list(zip(vocabulary[:40], vocabulary[60:100], strict=True))
     found: dict[str, Latency] = {}
     with httpx.Client(base_url=server.url, timeout=120) as client:
 
@@ -60,10 +61,8 @@ def whetstone_reads(server: Server, trajectories: int) -> dict[str, Latency]:
             "word, common": vocabulary[:40],
             "word, medium": vocabulary[1_000:1_040],
             "word, rare": vocabulary[20_000:20_040],
-            "phrase": [
-                f'"{first} {second}"'
-                for first, second in zip(vocabulary[:40], vocabulary[60:100], strict=True)
-            ],
+            "phrase": [f'"{phrase}"' for phrase in Traffic().phrases(40)],
+            "phrase of common words": [f'"{first} {second}"' for first, second in common],
             "prefix": [f"{word[:5]}*" for word in vocabulary[1_000:1_040]],
         }
         for kind, texts in kinds.items():

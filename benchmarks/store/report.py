@@ -10,7 +10,7 @@ _PAIRS = {
     "search: word, common": "search: word, common",
     "search: word, medium": "search: word, medium",
     "search: word, rare": "search: word, rare",
-    "search: phrase": "search: phrase",
+    "search: phrase of common words": "search: phrase",
     "search: selective substring": "search: selective substring",
     "detail": "detail",
     "stats": "stats",

@@ -88,6 +88,17 @@ class Traffic:
         self._corpus = " ".join(text)
         self._systems = [f"Role {number}. {self._slice(590)}" for number in range(50)]
 
+    def phrases(self, count: int) -> list[str]:
+        """Two words each that stand side by side somewhere in the texts."""
+        chance = random.Random(SEED)
+        pairs: list[str] = []
+        while len(pairs) < count:
+            start = self._corpus.index(" ", chance.randrange(len(self._corpus) - 200)) + 1
+            first, second = self._corpus[start : start + 100].split(" ")[:2]
+            if first.isalpha() and second.isalpha():
+                pairs.append(f"{first} {second}")
+        return pairs
+
     def trajectories(self, calls: int) -> Iterator[Trajectory]:
         """Trajectories with exactly `calls` calls together."""
         left, key = calls, 0

@@ -70,7 +70,8 @@ def export(
     """Write trajectories to a file. The file appears when it is whole, and is for its owner alone."""
     from whetstone.datasets.downloads import Download, Format
     from whetstone.trajectories.exports.compression import Compression
-    from whetstone.trajectories.reading.conditions import SearchMode, TrajectoryFilter
+    from whetstone.trajectories.reading.conditions import TrajectoryFilter
+    from whetstone.trajectories.search.query import SearchMode
 
     chosen = TrajectoryFilter(
         ids=trajectory_id,

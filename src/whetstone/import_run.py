@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from whetstone.client import WhetstoneClient
+from whetstone.datasets.tasks import tasks_of
 from whetstone.db import Database
 from whetstone.errors import InvalidInputError
 from whetstone.preflight import prepare_database, prepare_state_directory
@@ -84,7 +85,7 @@ class ImportRun:
         database = Database(settings.sqlalchemy_url())
         await database.open()
         try:
-            store = TrajectoryStore(database, settings)
+            store = TrajectoryStore(database, settings, tasks_of)
             taken = self._taken()
             while batch := await asyncio.to_thread(_batch, taken):
                 await store_batch(store, batch, self.tally)

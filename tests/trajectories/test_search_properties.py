@@ -13,8 +13,9 @@ from whetstone.db import Database
 from whetstone.trajectories.input.records import TrajectoryInput
 from whetstone.trajectories.search.indexing import index_now
 from whetstone.trajectories.search.letters import fold
-from whetstone.trajectories.search.plan import SearchPlan, plan_search
+from whetstone.trajectories.search.plan import plan_search
 from whetstone.trajectories.search.scan import matches
+from whetstone.trajectories.search.search_plan import SearchPlan
 from whetstone.trajectories.store import TrajectoryStore
 from whetstone.trajectories.tables import trajectories
 

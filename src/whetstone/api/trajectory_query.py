@@ -8,9 +8,10 @@ from fastapi import Depends, Query
 
 from whetstone.api.coercion import finite_number, flag, list_limit, list_offset, moment
 from whetstone.errors import InvalidInputError
-from whetstone.trajectories.reading.conditions import SearchMode, TrajectoryFilter
+from whetstone.trajectories.reading.conditions import TrajectoryFilter
 from whetstone.trajectories.reading.pages import PageRequest
 from whetstone.trajectories.reading.sorting import parse_sort
+from whetstone.trajectories.search.query import SearchMode
 
 
 def trajectory_filter(

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 import anyio
 from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.requests import ClientDisconnect
 
 from whetstone.api.edge.bodies import INVALID_JSON, parse_json
@@ -58,7 +59,7 @@ class Upload:
             raise InvalidInputError(f"{error.message}; {self._said_so_far()}") from error
         except OverloadedError as error:
             raise UnavailableError(f"The service is stopping; {self._said_so_far()}") from error
-        except OperationalError as error:
+        except (OperationalError, PoolTimeoutError) as error:
             raise UnavailableError(f"The storage cannot be used now; {self._said_so_far()}") from error
         if not self.tally.count:
             raise InvalidInputError(self._nothing_taken())

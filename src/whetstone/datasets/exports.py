@@ -118,13 +118,13 @@ async def _filtered_rows(
 
 async def _lines(batches_: Batches) -> AsyncIterator[bytes]:
     async for batch in batches_:
-        lines = [
-            orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)
-            for filtered in batch
-            for row in filtered.value
-        ]
-        if lines:
-            yield b"".join(lines)
+        if lines := await in_thread(_json_lines, batch):
+            yield lines
+
+
+def _json_lines(batch: Sequence[Filtered[Sequence[Row]]]) -> bytes:
+    option = orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
+    return b"".join(orjson.dumps(row, option=option) for filtered in batch for row in filtered.value)
 
 
 async def _json_array(batches_: Batches) -> AsyncIterator[bytes]:
@@ -132,7 +132,8 @@ async def _json_array(batches_: Batches) -> AsyncIterator[bytes]:
     async for batch in batches_:
         if rows := [row for filtered in batch for row in filtered.value]:
             # An array of a few rows is laid out like the whole one; only its brackets are in the way.
-            part = orjson.dumps(rows, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
+            option = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
+            part = await in_thread(orjson.dumps, rows, option=option)
             yield separator + part[len(b"[\n") : -len(b"\n]")]
             separator = b",\n"
     yield b"\n]\n" if separator == b",\n" else b"[]\n"
@@ -141,6 +142,10 @@ async def _json_array(batches_: Batches) -> AsyncIterator[bytes]:
 def _table(filtered: Batches) -> AsyncIterator[bytes]:
     async def rows() -> AsyncIterator[list[Row]]:
         async for batch in filtered:
-            yield [table_row(row) for each in batch for row in each.value]
+            yield await in_thread(_table_rows, batch)
 
     return parquet_bytes(native_schema, rows())
+
+
+def _table_rows(batch: Sequence[Filtered[Sequence[Row]]]) -> list[Row]:
+    return [table_row(row) for filtered in batch for row in filtered.value]

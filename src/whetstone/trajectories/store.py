@@ -20,7 +20,7 @@ from whetstone.trajectories.ingest.labels import Classify, no_tasks
 from whetstone.trajectories.ingest.weight import weigh
 from whetstone.trajectories.ingest.writer import Describe, Writer
 from whetstone.trajectories.ingest.writes import IngestResult
-from whetstone.trajectories.input.fragments import TrajectoryFragment, from_fragment
+from whetstone.trajectories.input.fragments import TrajectoryFragment
 from whetstone.trajectories.input.records import (
     AnnotationInput,
     EndInput,
@@ -76,7 +76,7 @@ class TrajectoryStore:
         return await self._ingest(
             [identifier for _, identifier in pieces],
             batch,
-            lambda now: [from_fragment(record, identifier, now) for record, identifier in pieces],
+            lambda now: [changes.from_fragment(record, identifier, now) for record, identifier in pieces],
         )
 
     async def known(self, ids: Collection[str]) -> set[str]:

@@ -121,6 +121,8 @@ shared_texts = Table(
     # SHA-256 of the text in UTF-8.
     Column("digest", LargeBinary(32), nullable=False, unique=True),
     Column("body", Text, nullable=False),
+    # The index remembers texts by their keys: a key must not come to mean another text.
+    sqlite_autoincrement=True,
 )
 
 steps = Table(

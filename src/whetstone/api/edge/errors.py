@@ -12,6 +12,7 @@ import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -36,6 +37,7 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(OperationalError, _storage)
+    app.add_exception_handler(PoolTimeoutError, _storage)
     app.add_exception_handler(OSError, _storage)
 
 
@@ -62,6 +64,8 @@ async def _storage(_request: Request, error: Exception) -> Response:
     """The database or the disk refuses: full, read-only, locked for too long, or its server is away."""
     if isinstance(error, OperationalError):
         reason = str(error.orig).partition("\n")[0]
+    elif isinstance(error, PoolTimeoutError):
+        reason = "too many requests use it"
     elif isinstance(error, OSError) and error.errno in _STORAGE_ERRORS:
         reason = os.strerror(error.errno)
     else:

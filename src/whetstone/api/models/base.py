@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, WrapValidator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, ValidationError, WrapValidator
 from pydantic.alias_generators import to_camel
 
 T = TypeVar("T")
@@ -46,6 +46,14 @@ def _unchanged(value: Any, _handler: Callable[[Any], Any]) -> Any:
 
 # An optional field that the room behind the route checks itself, in its own words; typed for the documentation.
 AsSent = Annotated[T | None, WrapValidator(_unchanged)]
+
+
+def _flag(value: Any) -> Any:
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
+# A boolean, also as the text "true" or "false", as a query string has it.
+Flag = Annotated[StrictBool, BeforeValidator(_flag)]
 
 # An optional field whose wrong-typed value counts as absent (contract §1.2).
 Lenient = Annotated[T | None, WrapValidator(_or_none)]

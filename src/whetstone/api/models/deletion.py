@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from whetstone.api.coercion import moment
 from whetstone.api.edge.errors import SENTENCE
-from whetstone.api.models.base import Lenient, WireModel, wire_config
+from whetstone.api.models.base import Flag, Lenient, WireModel, wire_config
 from whetstone.trajectories.reading.conditions import TrajectoryFilter
 
 
@@ -24,15 +24,10 @@ def _moment(value: Any) -> int | None:
     return found
 
 
-def _flag(value: Any) -> Any:
-    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
-
-
 _Text = Annotated[str, Field(strict=True, min_length=1)]
 _Moment = Annotated[
     int, BeforeValidator(_moment), Field(json_schema_extra={"type": "string", "format": "date-time"})
 ]
-_Flag = Annotated[StrictBool, BeforeValidator(_flag)]
 
 
 class DeletionFilter(BaseModel):
@@ -53,9 +48,9 @@ class DeletionFilter(BaseModel):
     task: _Text | None = None
     model: _Text | None = None
     tag: _Text | None = None
-    is_training_data: _Flag | None = None
+    is_training_data: Flag | None = None
     min_reward: Annotated[float, Field(allow_inf_nan=False)] | None = None
-    has_error: _Flag | None = None
+    has_error: Flag | None = None
 
     @model_validator(mode="after")
     def _restricts(self) -> DeletionFilter:

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, cast, get_args
 
-from pydantic import BeforeValidator, Field, StrictBool, field_validator
+from pydantic import Field, StrictBool, field_validator
 from pydantic_core import PydanticCustomError
 
 from whetstone.api.coercion import moment
 from whetstone.api.edge.errors import SENTENCE
-from whetstone.api.models.base import Lenient, WireModel, wire_config
+from whetstone.api.models.base import Flag, Lenient, WireModel, wire_config
 from whetstone.datasets.downloads import Download, Format, JsonShape
 from whetstone.trajectories.exports.compression import Compression
-from whetstone.trajectories.reading.conditions import SearchMode, TrajectoryFilter
+from whetstone.trajectories.reading.conditions import TrajectoryFilter
+from whetstone.trajectories.search.query import SearchMode
 
 # The contract's sentence, and what this service has beyond the contract.
 FORMAT_SENTENCE = "Format must be 'json', 'jsonl', 'csv', 'art', or 'zip'; 'parquet' is possible too"
 JSON_SHAPE_SENTENCE = "jsonShape must be 'legacy' or 'eliza_native_v1'"
-
-
-def _flag(value: Any) -> Any:
-    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
-
-
-Flag = Lenient[Annotated[StrictBool, BeforeValidator(_flag)]]
 
 
 class ExportRequest(WireModel):
@@ -54,14 +48,14 @@ class ExportRequest(WireModel):
     batch_id: Lenient[str] = None
     run_id: Lenient[str] = None
     trace_id: Lenient[str] = None
-    is_training_data: Flag = None
+    is_training_data: Lenient[Flag] = None
     task: Lenient[str] = Field(default=None, description="One of its calls is for this task.")
     model: Lenient[str] = Field(default=None, description="One of its calls used this model.")
     tag: Lenient[str] = None
     min_reward: Lenient[Annotated[float, Field(allow_inf_nan=False)]] = None
-    has_error: Flag = Field(default=None, description="Whether it, or something in it, failed.")
+    has_error: Lenient[Flag] = Field(default=None, description="Whether it, or something in it, failed.")
     json_shape: JsonShape | None = Field(default=None, description="Shape of `json`; `legacy` if absent.")
-    for_training: Flag = Field(
+    for_training: Lenient[Flag] = Field(
         default=None,
         description="Rows in `eliza_native_v1` behind the privacy filter, for `json` and `parquet`; "
         "`jsonl` and `art` always are.",

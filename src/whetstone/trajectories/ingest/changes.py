@@ -19,6 +19,7 @@ from whetstone.errors import InvalidInputError
 from whetstone.storable import clean_json
 from whetstone.trajectories.ingest.scores import ScoreChange, score_changes
 from whetstone.trajectories.input.coercion import to_identifier, to_label
+from whetstone.trajectories.input.fragments import TrajectoryFragment
 from whetstone.trajectories.input.inference import is_empty_embedding
 from whetstone.trajectories.input.records import (
     EVENT_LISTS,
@@ -137,6 +138,23 @@ def from_trajectory(record: TrajectoryInput, identifier: str, now: int) -> Chang
     )
     change.events = [event for name in EVENT_LISTS for event in _events(record, name)]
     change.scores = score_changes(record.scores) + _scores_of(change.calls)
+    return change
+
+
+def from_fragment(record: TrajectoryFragment, identifier: str, now: int) -> Change:
+    """The change that a piece asks for: nothing is placed by its position, but everything by its time."""
+    change = Change(identifier, header=record)
+    for step in record.steps:
+        if step.step_id is not None:
+            change.steps.append(StepChange(step.step_id, None, step.timestamp or now, step))
+    change.calls = [_item(call, call.call_id or "", call.step_id, 0, now) for call in record.llm_calls]
+    change.accesses = [
+        _item(access, access.access_id or "", access.step_id, 0, now) for access in record.provider_accesses
+    ]
+    for name in ("toolEvents", "evaluationEvents"):
+        for body in getattr(record, _FIELDS[name]) or ():
+            if isinstance(body, dict) and (event_id := to_label(body.get("id"))):
+                change.events.append(EventChange(name, event_id, 0, body))
     return change
 
 

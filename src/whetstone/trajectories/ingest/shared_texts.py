@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from whetstone.db import Database
+from whetstone.db.bulk import slices
 from whetstone.trajectories.tables import shared_texts
 
 Row = dict[str, Any]
@@ -39,11 +40,8 @@ async def share_texts(connection: AsyncConnection, database: Database, calls: Se
 async def texts_of(connection: AsyncConnection, keys: Collection[int]) -> dict[int, str]:
     """The stored texts with these keys: prompts as they are, tools as JSON."""
     bodies: dict[int, str] = {}
-    ordered = sorted(keys)
-    for start in range(0, len(ordered), _TEXTS):
-        query = select(shared_texts.c.key, shared_texts.c.body).where(
-            shared_texts.c.key.in_(ordered[start : start + _TEXTS])
-        )
+    for part in slices(sorted(keys), _TEXTS):
+        query = select(shared_texts.c.key, shared_texts.c.body).where(shared_texts.c.key.in_(part))
         bodies |= {row.key: row.body for row in await connection.execute(query)}
     return bodies
 
@@ -52,11 +50,9 @@ async def _keys(
     connection: AsyncConnection, database: Database, bodies: dict[bytes, str]
 ) -> dict[bytes, int]:
     keys: dict[bytes, int] = {}
-    # One order for all writers, so that two of them do not wait for each other.
-    digests = sorted(bodies)
     insert = database.insert(shared_texts).on_conflict_do_nothing(index_elements=["digest"])
-    for start in range(0, len(digests), _TEXTS):
-        part = digests[start : start + _TEXTS]
+    # One order for all writers, so that two of them do not wait for each other.
+    for part in slices(sorted(bodies), _TEXTS):
         known = select(shared_texts.c.digest, shared_texts.c.key).where(shared_texts.c.digest.in_(part))
         keys |= {row.digest: row.key for row in await connection.execute(known)}
         if missing := [digest for digest in part if digest not in keys]:

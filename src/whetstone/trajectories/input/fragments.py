@@ -9,13 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from whetstone.trajectories.ingest.changes import DEFAULT_STEP, Change, EventChange, ItemChange, StepChange
-from whetstone.trajectories.input.coercion import to_label
 from whetstone.trajectories.input.records import TrajectoryInput
 
 _ENDED = frozenset({"completed", "error"})
 _DEFAULTS = {"agent_id": "unknown", "source": "chat", "trace_id": None}
-_EVENTS = {"toolEvents": "tool_events", "evaluationEvents": "evaluation_events"}
 
 
 class TrajectoryFragment(TrajectoryInput):
@@ -43,29 +40,3 @@ class TrajectoryFragment(TrajectoryInput):
             return False
         known = (header["end_time"], header["status"] == "error")
         return (self.end_time or 0, self.status == "error") <= known
-
-
-def from_fragment(record: TrajectoryFragment, identifier: str, now: int) -> Change:
-    """The change that a piece asks for: nothing is placed by its position, but everything by its time."""
-    change = Change(identifier, header=record)
-    for step in record.steps:
-        if step.step_id is not None:
-            change.steps.append(StepChange(step.step_id, None, step.timestamp or now, step))
-    change.calls = [_item(call, call.call_id, now) for call in record.llm_calls]
-    change.accesses = [_item(access, access.access_id, now) for access in record.provider_accesses]
-    for name, member in _EVENTS.items():
-        for body in getattr(record, member) or ():
-            if isinstance(body, dict) and (event_id := to_label(body.get("id"))):
-                change.events.append(EventChange(name, event_id, 0, body))
-    return change
-
-
-def _item(item: Any, identifier: str | None, now: int) -> ItemChange[Any]:
-    return ItemChange(
-        id=identifier or "",
-        step_id=item.step_id or DEFAULT_STEP,
-        step_given=item.step_id is not None,
-        position=0,
-        timestamp=item.timestamp or now,
-        input=item,
-    )

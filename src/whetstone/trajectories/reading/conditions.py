@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 from sqlalchemy import ColumnElement, Select, String, Text, cast, column, exists, func, not_, or_, select
@@ -14,9 +14,8 @@ from sqlalchemy.sql.operators import custom_op
 
 from whetstone.db.engine import Dialect
 from whetstone.storable import clean_text
+from whetstone.trajectories.search.query import SearchMode
 from whetstone.trajectories.tables import trajectories, trajectory_labels
-
-SearchMode = Literal["text", "query"]
 
 _MAX_MOMENT = 2**62
 # Filters that few rows meet: cheaper to look up the labels of those than all rows with a label.

@@ -18,14 +18,17 @@ from whetstone.trajectories.reading.keyset import Place, places
 from whetstone.trajectories.reading.selection import Selection, resolve
 from whetstone.trajectories.reading.sorting import Sort
 from whetstone.trajectories.reading.totals import Total, total
+from whetstone.trajectories.reading.walk import walk
 from whetstone.trajectories.search.lag import Lag, lag
-from whetstone.trajectories.search.plan import MAX_RELEVANT, SearchPlan
+from whetstone.trajectories.search.search_plan import MAX_RELEVANT, SearchPlan
 from whetstone.trajectories.search.snippets import snippets
 from whetstone.trajectories.tables import trajectories, trajectory_labels
 
 _LABELS = {"model": "models", "task": "tasks", "tag": "tags"}
 # The filters whose index has the rows in the order of `createdAt`.
 _IN_ORDER = ({"source"}, {"status"})
+
+_WALKED = 500  # matches that may be skipped one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,10 @@ async def _sorted(
         return []
     in_order = request.sort.by == "createdAt" and selection.wanted.given().keys() in _IN_ORDER
     few = not in_order and count.is_few(offset + request.limit)
+    search = selection.search
+    if search is not None and selection.dialect == "sqlite" and not few and offset <= _WALKED:
+        limit = offset + request.limit + 1
+        return (await walk(connection, selection, search, request.sort, limit=limit, after=after))[offset:]
     return await places(
         connection,
         selection.conditions(walking=not few and not in_order),

@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from whetstone.db import Database
 from whetstone.db.engine import Dialect
 from whetstone.trajectories.reading.conditions import TrajectoryFilter
-from whetstone.trajectories.search.plan import SearchPlan, plan_search
+from whetstone.trajectories.search.plan import plan_search
+from whetstone.trajectories.search.search_plan import SearchPlan
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,12 @@ async def forget(database: Database, watermark: int) -> None:
 
 def postgresql_url(database: Database) -> str:
     """The URL of the database as its driver understands it."""
-    return database.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    query = dict(database.url.query)
+    # Options of SQLAlchemy: the driver would take them for settings of the server, which refuses them.
+    if (ssl := query.pop("ssl", None)) is not None:
+        query["sslmode"] = ssl
+    query.pop("prepared_statement_cache_size", None)
+    return database.url.set(drivername="postgresql", query=query).render_as_string(hide_password=False)
 
 
 async def _queue_all(connection: AsyncConnection) -> None:
@@ -86,7 +91,10 @@ async def _make_schema(database: Database, *, anew: bool) -> None:
         for statement in SCHEMA:
             await connection.execute(text(statement))
         await connection.execute(
-            text("INSERT INTO search.state VALUES ('version', :version)"), {"version": VERSION}
+            text(
+                "INSERT INTO search.state VALUES ('version', :version), ('generation', CAST(txid_current() AS text))"
+            ),
+            {"version": VERSION},
         )
         await _queue_all(connection)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
 
 import structlog
 from sqlalchemy import ColumnElement, Select, func, select
@@ -21,19 +20,15 @@ from whetstone.errors import InvalidInputError
 from whetstone.trajectories.search.index_state import IndexState, index_state
 from whetstone.trajectories.search.needles import Term, runs_of
 from whetstone.trajectories.search.postgresql_search import PostgresqlMatch
-from whetstone.trajectories.search.query import SearchQuery, parse
+from whetstone.trajectories.search.query import SearchMode, SearchQuery, parse
 from whetstone.trajectories.search.scan import forms_of, matches
-from whetstone.trajectories.search.search_plan import MAX_RELEVANT, SearchPlan
+from whetstone.trajectories.search.search_plan import SearchPlan
 from whetstone.trajectories.search.sqlite_search import SqliteMatch
 from whetstone.trajectories.search.unindexed import keys_of, query_matches
 from whetstone.trajectories.search.vocabulary import Expansion, TooManyError, expand
 from whetstone.trajectories.tables import trajectories
 
-__all__ = ["MAX_RELEVANT", "Mode", "SearchPlan", "plan_search"]
-
 _log = structlog.get_logger(__name__)
-
-Mode = Literal["text", "query"]
 
 MAX_LISTED = 20_000
 """Matches that are listed once, where looking them up again would take long."""
@@ -46,7 +41,7 @@ MAX_TAIL = 5000
 
 
 async def plan_search(
-    connection: AsyncConnection, database: Database, text: str, mode: Mode = "text"
+    connection: AsyncConnection, database: Database, text: str, mode: SearchMode = "text"
 ) -> SearchPlan | None:
     """The plan of a search; None where `text` restricts nothing.
 

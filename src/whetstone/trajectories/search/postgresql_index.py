@@ -46,7 +46,8 @@ SCHEMA = (
     "CREATE INDEX terms_kind ON search.terms (kind, key)",
     "CREATE TABLE search.state (name text PRIMARY KEY, value text NOT NULL)",
 )
-"""Statements that make an empty index; with the version in `state` and all trajectories queued it is complete."""
+"""Statements that make an empty index; it is complete with its version and generation in `state` and all trajectories
+queued. The generation changes whenever the vocabulary is begun anew."""
 
 LOCK = 0x5EA2C4
 """Advisory lock of whoever writes the index."""
@@ -62,6 +63,7 @@ class PostgresqlIndexer:
         self._queries = queries("postgresql")
         self._shared = SharedTexts()
         self._terms: Terms | None = None
+        self._generation: str | None = None  # of the vocabulary that `_terms` is about
 
     @classmethod
     async def open(cls, url: str, stack: AsyncExitStack) -> Self:
@@ -94,11 +96,11 @@ class PostgresqlIndexer:
         fetch = self._connection.fetch
         if await self._connection.fetchval("SELECT to_regclass('search.state') IS NULL"):
             return 0
-        if (
-            await self._connection.fetchval("SELECT value FROM search.state WHERE name = 'version'")
-            != VERSION
-        ):
+        state = {row["name"]: row["value"] for row in await fetch("SELECT name, value FROM search.state")}
+        if state.get("version") != VERSION:
             return 0
+        if state.get("generation") != self._generation:  # another process began the vocabulary anew
+            self._terms, self._generation = None, state.get("generation")
         entries = await fetch(
             "SELECT key, trajectory_key FROM search_queue ORDER BY key LIMIT $1", MAX_TRAJECTORIES
         )
@@ -168,7 +170,10 @@ class PostgresqlIndexer:
     async def _wipe(self) -> int:
         await self._connection.execute("DELETE FROM search.documents")
         await self._connection.execute("DELETE FROM search.terms")
-        self._terms = None
+        await self._connection.execute(
+            "INSERT INTO search.state VALUES ('generation', CAST(txid_current() AS text)) "
+            "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+        )
         status = await self._connection.execute("DELETE FROM search_queue")
         return int(status.split()[-1])
 

@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Select,
+    and_,
     cast,
     column,
     except_,
@@ -66,9 +67,10 @@ class PostgresqlMatch:
         matched = found.subquery()
         return select(matched.c.trajectory_key)
 
-    def probe(self, key: ColumnElement[int]) -> ColumnElement[bool]:
-        """The condition that the trajectory `key` matches."""
-        return key.in_(self.keys())
+    def probe(self, key: ColumnElement[int], within: tuple[int, int] | None = None) -> ColumnElement[bool]:
+        """The condition that the trajectory `key` matches, between the keys `within`."""
+        matches = key.in_(self.keys())
+        return matches if within is None else and_(matches, key.between(*within))
 
     def relevance(self) -> Select[tuple[int]]:
         """The keys of the newest matches, the most relevant first."""

@@ -76,6 +76,7 @@ class _Supervisor:
             "whetstone.trajectories.search.indexer",
             stdin=PIPE,
             stdout=DEVNULL,
+            start_new_session=True,  # Ctrl+C is for the server, which then ends it
             env=self._settings.child_environment(),
         )
         started = time.monotonic()

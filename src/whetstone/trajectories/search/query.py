@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from whetstone.errors import InvalidInputError
 from whetstone.trajectories.search.letters import MAX_SEARCH
 from whetstone.trajectories.search.needles import Term
+
+SearchMode = Literal["text", "query"]
+"""How a search is read: as a literal substring, or in the query language."""
 
 MAX_TERMS = 32
 """Terms of a query."""

@@ -17,9 +17,6 @@ from whetstone.trajectories.tables import trajectories
 MAX_RELEVANT = 1000
 """Matches that can be ordered by relevance."""
 
-FEW = 1000
-"""Matches up to which it is quicker to fetch them all than to walk through trajectories in some order."""
-
 
 @dataclass(frozen=True, slots=True)
 class SearchPlan:
@@ -39,22 +36,20 @@ class SearchPlan:
     extra: tuple[int, ...] = ()
     estimate: int | None = None
 
-    @property
-    def few(self) -> bool:
-        """Whether `keys()` is the way to the first page; else `probe()` is."""
-        return self.scan is None and (self.estimate or 0) <= FEW
-
     def condition(self) -> ColumnElement[bool]:
         """The condition that a row of `trajectories` matches; right beside any other condition."""
         if self.scan is not None:
             return self.scan
         return self._combined(trajectories.c.key.in_(self.indexed()) if self.match else false())
 
-    def probe(self) -> ColumnElement[bool]:
-        """The same condition, cheaper where many match and few rows are looked at, such as a page in some order."""
+    def probe(self, within: tuple[int, int] | None = None) -> ColumnElement[bool]:
+        """The same condition, cheaper where many match and few rows are looked at, such as a page in some order.
+
+        `within` holds the lowest and the highest key of those rows, where they are known.
+        """
         if self.scan is not None:
             return self.scan
-        return self._combined(self.match.probe(trajectories.c.key) if self.match else false())
+        return self._combined(self.match.probe(trajectories.c.key, within) if self.match else false())
 
     def keys(self) -> Select[tuple[int]]:
         """The keys of all matches; cheap where there are few."""

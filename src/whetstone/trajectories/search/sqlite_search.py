@@ -53,11 +53,17 @@ class SqliteMatch:
         """The keys of the matches."""
         return select(_documents.c.rowid).where(self._matches())
 
-    def probe(self, key: ColumnElement[int]) -> ColumnElement[bool]:
-        """The condition that the trajectory `key` matches, which does not lead the way to the rows."""
-        # The set of all matches is made in the time of a few rows' own queries. The plus keeps the planner off it.
+    def probe(self, key: ColumnElement[int], within: tuple[int, int] | None = None) -> ColumnElement[bool]:
+        """The condition that the trajectory `key` matches, which does not lead the way to the rows.
+
+        With `within`, only matches from the first to the second key count.
+        """
+        keys = self.keys()
+        if within is not None:
+            keys = keys.where(_documents.c.rowid >= within[0], _documents.c.rowid <= within[1])
+        # The set of these matches is made in the time of a few rows' own queries. The plus keeps the planner off it.
         plain = UnaryExpression(key, operator=custom_op("+"), type_=key.type)
-        return plain.in_(self.keys())
+        return plain.in_(keys)
 
     def relevance(self) -> Select[tuple[int]]:
         """The keys of the newest matches, the most relevant first."""

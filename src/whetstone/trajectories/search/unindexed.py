@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from whetstone.db import Database
+from whetstone.db.bulk import slices
 from whetstone.db.engine import Dialect
 from whetstone.trajectories.search.documents import SharedTexts, documents, joined, queries, shared_query
 from whetstone.trajectories.search.needles import Run, Term, runs_of
@@ -49,8 +50,7 @@ async def query_matches(
     excluded = [run for term in query.excluded for run in _runs(term)]
     found: list[int] = []
     shared = SharedTexts()
-    for start in range(0, len(keys), _TRAJECTORIES):
-        part = keys[start : start + _TRAJECTORIES]
+    for part in slices(keys, _TRAJECTORIES):
         for key, document in (await _documents(connection, dialect, part, shared)).items():
             if all(_any_in(group, document) for group in groups) and not _any_in(excluded, document):
                 found.append(key)

@@ -68,7 +68,8 @@ async def check(
     async with database.write() if repair else database.read() as connection:
         if repair and database.dialect == "postgresql":
             await connection.execute(
-                text("LOCK TABLE trajectories, trajectory_counters IN SHARE ROW EXCLUSIVE MODE")
+                # Writers lock rows before they change them: this mode keeps them from that too.
+                text("LOCK TABLE trajectories, trajectory_counters IN EXCLUSIVE MODE")
             )
         total = await connection.scalar(select(func.count()).select_from(trajectories)) or 0
         counted = Deltas()
