@@ -145,6 +145,8 @@ async def _check(settings: Settings, repair: bool) -> Report:
     from whetstone.trajectories.upkeep.check import check as check_store
 
     async with _existing(_url(settings, None)) as database:
+        if repair and database.dialect == "sqlite":
+            _refuse_service(settings)  # its writers would wait too long
         with _progress() as progress:
             task = progress.add_task("trajectories", total=None)
             return await check_store(

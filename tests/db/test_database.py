@@ -8,10 +8,10 @@ import gc
 import anyio
 import pytest
 from alembic import command
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
-from whetstone.db import Database
+from whetstone.db import Database, trouble
 from whetstone.db.migrate import alembic_config
 from whetstone.trajectories.tables import trajectory_settings
 
@@ -72,3 +72,15 @@ async def test_readers_whose_client_leaves_cost_no_connection(
             group.cancel_scope.cancel()
     gc.collect()
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def test_a_server_that_is_away_is_told_from_a_faulty_query(database: Database) -> None:
+    away = Database("postgresql+asyncpg://nobody@127.0.0.1:1/nothing")
+    with pytest.raises(OSError) as refused:  # noqa: PT011 - its text is the driver's
+        await away.ping()
+    assert trouble(refused.value) == "its server does not answer"
+    with pytest.raises(DBAPIError) as faulty:
+        async with database.read() as connection:
+            await connection.execute(text("SELECT nonsense"))
+    if database.dialect == "postgresql":
+        assert trouble(faulty.value) is None

@@ -77,7 +77,7 @@ def test_kill_9_at_fifty_random_moments(settings: Settings) -> None:
     for _ in range(KILLS):
         service.start()
         asyncio.run(agents.write_until_killed(service, moments.uniform(0.05, 0.6)))
-    with service.start():
+    with service:
         _check_acknowledged(service, agents.acknowledged)
         _check_derived(service)
     path = settings.state_dir / "whetstone.db"

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Sequence
 
 import anyio
 from pydantic import ValidationError
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import ClientDisconnect
 
 from whetstone.api.edge.bodies import INVALID_JSON, parse_json
 from whetstone.api.edge.errors import validation_sentence
 from whetstone.api.edge.lines import LineCutter
+from whetstone.db import trouble
 from whetstone.errors import InvalidInputError, OverloadedError, UnavailableError
 from whetstone.trajectories.importers.bulk import BATCH_BYTES, BATCH_RECORDS, Tally, store_batch
 from whetstone.trajectories.input.records import TrajectoryInput
@@ -59,7 +59,9 @@ class Upload:
             raise InvalidInputError(f"{error.message}; {self._said_so_far()}") from error
         except OverloadedError as error:
             raise UnavailableError(f"The service is stopping; {self._said_so_far()}") from error
-        except (OperationalError, PoolTimeoutError) as error:
+        except (SQLAlchemyError, OSError) as error:
+            if trouble(error) is None:
+                raise
             raise UnavailableError(f"The storage cannot be used now; {self._said_so_far()}") from error
         if not self.tally.count:
             raise InvalidInputError(self._nothing_taken())

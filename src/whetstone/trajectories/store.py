@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any
@@ -17,7 +18,7 @@ from whetstone.trajectories import logging_switch
 from whetstone.trajectories.ingest import changes
 from whetstone.trajectories.ingest.changes import Change
 from whetstone.trajectories.ingest.labels import Classify, no_tasks
-from whetstone.trajectories.ingest.weight import weigh
+from whetstone.trajectories.ingest.weight import items_of, weigh
 from whetstone.trajectories.ingest.writer import Describe, Writer
 from whetstone.trajectories.ingest.writes import IngestResult
 from whetstone.trajectories.input.fragments import TrajectoryFragment
@@ -37,6 +38,8 @@ from whetstone.trajectories.upkeep import lifecycle
 from whetstone.trajectories.upkeep.storage import storage
 
 Json = dict[str, Any]
+
+_FEW = 500  # items that are weighed in no time
 
 
 class TrajectoryStore:
@@ -122,7 +125,10 @@ class TrajectoryStore:
     ) -> IngestResult:
         if self._settings.trajectory_logging_forced_off:
             return IngestResult(stored=False, ids=tuple(dict.fromkeys(ids)))
-        return await self._writer.submit(describe, weigh(records))
+        # Weighing many takes nearly as long as checking them.
+        few = sum(map(items_of, records)) <= _FEW
+        weight = weigh(records) if few else await asyncio.to_thread(weigh, records)
+        return await self._writer.submit(describe, weight)
 
     async def list(
         self, wanted: TrajectoryFilter, limit: int, offset: int

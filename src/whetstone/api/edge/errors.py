@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import traceback
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +9,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -20,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from whetstone.api.edge.asgi import REQUEST_TYPES
 from whetstone.api.responses import error_response
+from whetstone.db import trouble
 from whetstone.errors import OverloadedError, WhetstoneError
 
 # Type of a pydantic error whose message is already the sentence for the caller.
@@ -27,7 +26,6 @@ SENTENCE = "sentence"
 NOT_FOUND = "Not found"
 _METHOD_NOT_ALLOWED = 405
 RETRY_AFTER = "1"  # seconds; what waits is stored in much less
-_STORAGE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 _log = structlog.get_logger(__name__)
 
 
@@ -36,7 +34,7 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(WhetstoneError, _reported)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(OperationalError, _storage)
+    app.add_exception_handler(DBAPIError, _storage)
     app.add_exception_handler(PoolTimeoutError, _storage)
     app.add_exception_handler(OSError, _storage)
 
@@ -62,14 +60,13 @@ async def _http(_request: Request, error: Exception) -> Response:
 
 async def _storage(_request: Request, error: Exception) -> Response:
     """The database or the disk refuses: full, read-only, locked for too long, or its server is away."""
-    if isinstance(error, OperationalError):
-        reason = str(error.orig).partition("\n")[0]
-    elif isinstance(error, PoolTimeoutError):
-        reason = "too many requests use it"
-    elif isinstance(error, OSError) and error.errno in _STORAGE_ERRORS:
-        reason = os.strerror(error.errno)
-    else:
+    reason = trouble(error)
+    if reason is None:
         raise error
+    return _unavailable(reason)
+
+
+def _unavailable(reason: str) -> Response:
     _log.error("storage_unavailable", reason=reason)
     return error_response(
         503, f"The storage cannot be used now ({reason}), so nothing was changed. Try again later"
@@ -115,6 +112,10 @@ class ErrorBoundary:
         except ClientDisconnect:
             _log.debug("client went away", path=scope["path"])
         except Exception as error:
+            # What a driver raises before there is a connection is none of the errors that the handlers know.
+            if (reason := trouble(error)) is not None and not started:
+                await _unavailable(reason)(scope, receive, send)
+                return
             # No message: a database error repeats the row, prompts and all.
             _log.error("unhandled exception", exception=type(error).__name__, traceback=_frames(error))
             if started:

@@ -36,12 +36,17 @@ def weigh(records: Iterable[BaseModel]) -> Weight:
     """The weight of what one request brings."""
     items = characters = 0
     for record in records:
-        items += 1
-        if isinstance(record, TrajectoryInput):
-            items += len(record.llm_calls) + len(record.provider_accesses)
-            items += sum(len(step.llm_calls) + len(step.provider_accesses) for step in record.steps)
+        items += items_of(record)
         characters += _characters((record,))
     return Weight(items, characters)
+
+
+def items_of(record: BaseModel) -> int:
+    """A record with its calls and accesses, counted."""
+    if not isinstance(record, TrajectoryInput):
+        return 1
+    within = sum(len(step.llm_calls) + len(step.provider_accesses) for step in record.steps)
+    return 1 + len(record.llm_calls) + len(record.provider_accesses) + within
 
 
 def _characters(values: Iterable[Any]) -> int:

@@ -14,11 +14,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import DBAPIError
 
 from whetstone.clock import now_ms
-from whetstone.db import Database
+from whetstone.db import Database, trouble
 from whetstone.errors import OverloadedError, UnavailableError, WhetstoneError
 from whetstone.trajectories.ingest.changes import Change
 from whetstone.trajectories.ingest.draft import Claims, Draft
@@ -180,9 +179,7 @@ class Writer:
 
 def _may_be_of_one(error: Exception) -> bool:
     """Whether an error may come from the data of one request: not where the database itself is in trouble."""
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return False
-    return not isinstance(error, OperationalError | PoolTimeoutError | OSError)
+    return trouble(error) is None and not isinstance(error, OSError)
 
 
 async def _compute(weight: Weight, function: Callable[..., None], *arguments: Any) -> None:

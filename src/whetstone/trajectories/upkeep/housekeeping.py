@@ -7,7 +7,6 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from whetstone.trajectories.store import TrajectoryStore
 
@@ -45,7 +44,8 @@ async def _repeat(
             count = await chore()
             if count:
                 _log.info(done, trajectories=count)
-        except (SQLAlchemyError, OSError) as error:
+        except Exception as error:
+            # Whatever it was, the next round may succeed; the other chores must go on.
             _log.warning("housekeeping failed", chore=done, exception=type(error).__name__)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), seconds)
