@@ -64,7 +64,15 @@ def test_stopped_demo_leaves_no_process(
     }
     state = tmp_path / "state"
     command = [sys.executable, "-m", "whetstone", "demo", "--state-dir", str(state)]
-    with subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as demo:
+    with subprocess.Popen(
+        command,
+        env=environment,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+        # A shell that runs the tests in the background has its children ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as demo:
         assert demo.stdout
         for line in demo.stdout:
             if "3 ·" in line:

@@ -13,6 +13,7 @@ from whetstone.trajectories.tables import trajectories
 
 _FIRST_ROWS = 200
 _MOST_ROWS = 5_000
+_DENSE = 4  # keys of a range for one that is asked about
 
 
 async def walk(
@@ -35,12 +36,20 @@ async def walk(
     while len(found) < limit:
         rows = await places(connection, others, sort, limit=size, after=after)
         if rows:
-            keys = [place.key for place in rows]
-            condition = search.probe((min(keys), max(keys)))
-            query = select(trajectories.c.key).where(trajectories.c.key.in_(keys), condition)
-            matching = set((await connection.execute(query)).scalars())
+            matching = await _matching(connection, search, [place.key for place in rows])
             found += [place for place in rows if place.key in matching]
         if len(rows) < size:
             break
         after, size = rows[-1], min(2 * size, _MOST_ROWS)
     return found[:limit]
+
+
+async def _matching(connection: AsyncConnection, search: SearchPlan, keys: list[int]) -> set[int]:
+    """Those of `keys` that a search finds, and maybe neighbours of theirs."""
+    low, high = min(keys), max(keys)
+    column = trajectories.c.key
+    dense = high - low < _DENSE * len(keys)
+    # A range is one parameter pair; a list is for keys that are strewn over the whole store.
+    among = column.between(low, high) if dense else column.in_(keys)
+    query = select(column).where(among, search.probe((low, high)))
+    return set((await connection.execute(query)).scalars())
