@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, cast, get_args
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
 from whetstone.cli_settings import settings_with
 from whetstone.clock import parse_ms
 from whetstone.errors import InvalidInputError, WhetstoneError
-from whetstone.files import sync_directory
+from whetstone.files import replacing
 
 if TYPE_CHECKING:
     from whetstone.datasets.downloads import Download
@@ -137,7 +133,7 @@ async def _write(settings: Settings, wanted: Download, output: Path) -> int:
     size = 0
     try:
         download = open_download(TrajectoryStore(database, settings), settings, wanted)
-        with _new_file(output) as file, Progress(*columns, console=Console(stderr=True)) as progress:
+        with replacing(output) as file, Progress(*columns, console=Console(stderr=True)) as progress:
             task = progress.add_task(output.name, total=None)
             async for chunk in download.chunks:
                 await asyncio.to_thread(file.write, chunk)
@@ -146,23 +142,6 @@ async def _write(settings: Settings, wanted: Download, output: Path) -> int:
     finally:
         await database.close()
     return size
-
-
-@contextmanager
-def _new_file(path: Path) -> Iterator[BinaryIO]:
-    """A temporary file beside `path` that takes its place when the block ends well, and is gone otherwise."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    sync_directory(path.parent)
 
 
 def _moment(option: str, text: str | None) -> int | None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from trajectory_world import document, record, without_arrival
-from whetstone.ids import new_id
+from trajectory_world import Operation, record, straight_and_shuffled
 from whetstone.trajectories.input.records import (
     AnnotationInput,
     EndInput,
@@ -18,7 +15,7 @@ from whetstone.trajectories.input.records import (
 from whetstone.trajectories.store import TrajectoryStore
 
 
-def _operations(identifier: str) -> list[tuple[str, Any]]:
+def _operations(identifier: str) -> list[Operation]:
     start = record(
         {
             "id": identifier,
@@ -51,20 +48,6 @@ def _operations(identifier: str) -> list[tuple[str, Any]]:
     ]
 
 
-async def _send(store: TrajectoryStore, identifier: str, name: str, payload: Any) -> None:
-    match name:
-        case "add":
-            await store.add(payload)
-        case "calls":
-            await store.add_llm_calls(identifier, payload)
-        case "accesses":
-            await store.add_provider_accesses(identifier, payload)
-        case "annotate":
-            await store.annotate(identifier, payload)
-        case _:
-            await store.end(identifier, payload)
-
-
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     order=st.permutations(range(8)),
@@ -73,20 +56,7 @@ async def _send(store: TrajectoryStore, identifier: str, name: str, payload: Any
 async def test_every_order_with_retries_yields_the_same_trajectory(
     store: TrajectoryStore, order: list[int], retries: list[tuple[int, int]]
 ) -> None:
-    if await store.get("straight") is None:
-        for name, payload in _operations("straight"):
-            await _send(store, "straight", name, payload)
-    identifier = new_id("t")
-    operations = _operations(identifier)
-    sequence = list(order)
-    for again, place in retries:
-        sequence.insert(place, again)
-
-    for index in sequence:
-        await _send(store, identifier, *operations[index])
-
-    expected = without_arrival(await document(store, "straight")) | {"trajectoryId": identifier}
-    found = without_arrival(await document(store, identifier))
+    expected, found = await straight_and_shuffled(store, _operations, order, retries)
     assert found == expected
     assert [call["callId"] for step in found["steps"] for call in step["llmCalls"]] == [
         "c0",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from sqlalchemy import func, select
 
-from trajectory_world import document, record, without_arrival
+from trajectory_world import Operation, document, record, straight_and_shuffled, without_arrival
 from whetstone.db import Database
 from whetstone.errors import WhetstoneError
 from whetstone.ids import new_id
@@ -243,7 +243,7 @@ def test_a_single_score_stands_beside_a_correction_of_its_call() -> None:
     assert (said.comment, said.reward) == (None, 1)
 
 
-def _operations(identifier: str) -> list[tuple[str, Any]]:
+def _operations(identifier: str) -> list[Operation]:
     start = record(
         {
             "id": identifier,
@@ -263,17 +263,11 @@ def _operations(identifier: str) -> list[tuple[str, Any]]:
         {"rewardComponents": {"speed": 0.5}, "comment": "hm"},
     ]
     end = EndInput.model_validate({"endTime": 2000, "totalReward": 0.15})
-    return [("add", start), ("end", end), *(("note", AnnotationInput.model_validate(each)) for each in notes)]
-
-
-async def _send(store: TrajectoryStore, identifier: str, name: str, payload: Any) -> None:
-    match name:
-        case "add":
-            await store.add([payload])
-        case "end":
-            await store.end(identifier, payload)
-        case _:
-            await store.annotate(identifier, payload)
+    return [
+        ("add", [start]),
+        ("end", end),
+        *(("annotate", AnnotationInput.model_validate(each)) for each in notes),
+    ]
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -284,19 +278,7 @@ async def _send(store: TrajectoryStore, identifier: str, name: str, payload: Any
 async def test_the_order_of_arrival_does_not_matter(
     store: TrajectoryStore, order: list[int], retries: list[tuple[int, int]]
 ) -> None:
-    if await store.get("straight") is None:
-        for name, payload in _operations("straight"):
-            await _send(store, "straight", name, payload)
-    identifier = new_id("t")
-    operations = _operations(identifier)
-    sequence = list(order)
-    for again, place in retries:
-        sequence.insert(place, again)
-    for index in sequence:
-        await _send(store, identifier, *operations[index])
-
-    expected = without_arrival(await document(store, "straight")) | {"trajectoryId": identifier}
-    found = without_arrival(await document(store, identifier))
+    expected, found = await straight_and_shuffled(store, _operations, order, retries)
     assert found == expected
     assert (found["totalReward"], found["tags"]) == (0.3, ["human", "more"])
     assert found["rewardComponents"] == {"tone": 0.9, "agent": 1, "speed": 0.5}

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from sqlalchemy import func, select
 
 from whetstone.db import Database
+from whetstone.db.lists import text_set
 from whetstone.errors import NotFoundError
 from whetstone.ids import new_id
 from whetstone.settings import Settings
@@ -30,7 +31,7 @@ from whetstone.trajectories.input.records import (
     TrajectoryInput,
 )
 from whetstone.trajectories.reading import documents, reads
-from whetstone.trajectories.reading.conditions import TrajectoryFilter, texts
+from whetstone.trajectories.reading.conditions import TrajectoryFilter
 from whetstone.trajectories.reading.pages import Page, PageRequest, page
 from whetstone.trajectories.reading.stats import Bucket, stats
 from whetstone.trajectories.tables import trajectories
@@ -84,7 +85,7 @@ class TrajectoryStore:
 
     async def known(self, ids: Collection[str]) -> set[str]:
         """Those of `ids` that are stored."""
-        wanted = select(trajectories.c.id).where(trajectories.c.id.in_(texts(self._database.dialect, ids)))
+        wanted = select(trajectories.c.id).where(trajectories.c.id.in_(text_set(self._database.dialect, ids)))
         async with self._database.read() as connection:
             return set((await connection.execute(wanted)).scalars())
 

@@ -41,7 +41,17 @@ TRAJECTORY_EXAMPLE: dict[str, Any] = {
 }
 
 
-class Ingested(WireModel):
+class Changes(WireModel):
+    """What a request changed in the store."""
+
+    stored: bool = Field(description="False when trajectory logging is off: nothing was kept.")
+    created: int = Field(description="Trajectories that were new.")
+    updated: int = Field(description="Trajectories that were known and changed.")
+    llm_calls: int = Field(description="LLM calls that were new.")
+    provider_accesses: int = Field(description="Provider accesses that were new.")
+
+
+class Ingested(Changes):
     """What became of the trajectories that were sent. Sending the same again changes nothing."""
 
     model_config = wire_config(
@@ -58,8 +68,3 @@ class Ingested(WireModel):
 
     ids: list[str] = Field(description="Ids of the trajectories, in the order of the request.")
     count: int = Field(description="How many trajectories the request held.")
-    stored: bool = Field(description="False when trajectory logging is off: nothing was kept.")
-    created: int = Field(description="Trajectories that were new.")
-    updated: int = Field(description="Trajectories that were known and changed.")
-    llm_calls: int = Field(description="LLM calls that were new.")
-    provider_accesses: int = Field(description="Provider accesses that were new.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from whetstone.api.models.base import WireModel, wire_config
+from whetstone.api.models.ingest import Changes
 
 
 class RefusedLine(WireModel):
@@ -14,7 +15,7 @@ class RefusedLine(WireModel):
     error: str = Field(description="What is wrong with it.")
 
 
-class Uploaded(WireModel):
+class Uploaded(Changes):
     """What became of the lines of an upload. Sending the same again changes nothing."""
 
     model_config = wire_config(
@@ -31,10 +32,5 @@ class Uploaded(WireModel):
     )
 
     count: int = Field(description="How many trajectories were taken.")
-    stored: bool = Field(description="False when trajectory logging is off: nothing was kept.")
-    created: int = Field(description="Trajectories that were new.")
-    updated: int = Field(description="Trajectories that were known and changed.")
-    llm_calls: int = Field(description="LLM calls that were new.")
-    provider_accesses: int = Field(description="Provider accesses that were new.")
     rejected: int = Field(description="How many lines were left out.")
     errors: list[RefusedLine] = Field(description="Why, of the first 20 of them.")

@@ -22,11 +22,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from whetstone.db.bulk import slices
 from whetstone.db.engine import Dialect
+from whetstone.db.lists import text_set
 from whetstone.trajectories.ingest.changes import Change
 from whetstone.trajectories.ingest.draft import Draft, StepDraft
 from whetstone.trajectories.ingest.labels import Classify
 from whetstone.trajectories.ingest.scores import load_books
-from whetstone.trajectories.reading.conditions import texts
 from whetstone.trajectories.tables import llm_calls, provider_accesses, steps, trajectories, trajectory_events
 
 _PAIRS = 2_000  # (trajectory, id) pairs a query
@@ -49,7 +49,7 @@ async def load(
         for change in described:
             moments.setdefault(change.trajectory_id, now)
     # One order of locking for all writers, so that two of them rarely wait for each other.
-    query = select(trajectories).where(trajectories.c.id.in_(texts(dialect, moments)))
+    query = select(trajectories).where(trajectories.c.id.in_(text_set(dialect, moments)))
     rows = (await connection.execute(query.order_by(trajectories.c.id).with_for_update())).mappings()
     stored = {row["id"]: dict(row) for row in rows}
     drafts = {

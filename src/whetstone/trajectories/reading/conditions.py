@@ -6,13 +6,12 @@ from collections.abc import Collection
 from dataclasses import dataclass, fields
 from typing import Any
 
-import orjson
-from sqlalchemy import ColumnElement, Select, String, Text, cast, column, exists, func, not_, or_, select
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import ColumnElement, exists, not_, or_, select
 from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
 from whetstone.db.engine import Dialect
+from whetstone.db.lists import text_set
 from whetstone.storable import clean_text
 from whetstone.trajectories.search.query import SearchMode
 from whetstone.trajectories.tables import trajectories, trajectory_labels
@@ -90,7 +89,7 @@ class TrajectoryFilter:
             failed = or_(trajectories.c.status.in_(("error", "timeout")), trajectories.c.error_count > 0)
             found.append(failed if self.has_error else not_(failed))
         if self.ids is not None:
-            found.append(columns["id"].in_(texts(dialect, self.ids)))
+            found.append(columns["id"].in_(text_set(dialect, self.ids)))
         return found
 
     def _indexed(self, dialect: Dialect, *, walking: bool) -> frozenset[str]:
@@ -130,16 +129,6 @@ def _labelled(kind: str, value: str, *, one_by_one: bool) -> ColumnElement[bool]
     if one_by_one:
         return exists().where(label.trajectory_key == trajectories.c.key, *its_kind)
     return trajectories.c.key.in_(select(label.trajectory_key).where(*its_kind))
-
-
-def texts(dialect: Dialect, values: Collection[str]) -> Select[tuple[str]]:
-    """A subquery of `values` that costs one parameter: both engines limit how many a statement may have."""
-    array = [clean_text(value) for value in values]
-    if dialect == "sqlite":
-        items = func.json_each(orjson.dumps(array).decode()).table_valued(column("value", String))
-    else:
-        items = func.jsonb_array_elements_text(cast(array, JSONB)).table_valued(column("value", Text))
-    return select(items.c.value)
 
 
 def _bounded(moment: int) -> int:

@@ -64,7 +64,9 @@ async def page(database: Database, wanted: TrajectoryFilter, request: PageReques
     after = None if request.cursor is None else cursors.decode(request.cursor, wanted, sort)
     async with database.read() as connection:
         selection = await resolve(connection, database, wanted)
-        behind = await lag(connection, database) if wanted.search else None
+        behind = None
+        if wanted.search:
+            behind = selection.search.lag if selection.search else await lag(connection, database)
         count = await total(connection, selection)
         if not count.matching or request.limit <= 0:
             return Page([], count.matching, search=behind)

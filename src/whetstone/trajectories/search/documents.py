@@ -52,6 +52,16 @@ def _among(dialect: str) -> str:
     return "IN (SELECT value FROM json_each(?))" if dialect == "sqlite" else "= ANY(CAST($1 AS bigint[]))"
 
 
+def first_light(keys: Sequence[int], calls: Mapping[int, int], most: int) -> Sequence[int]:
+    """The first of `keys` whose trajectories together have at most `most` calls; at least one."""
+    total = 0
+    for index, key in enumerate(keys):
+        total += calls.get(key, 0)
+        if total > most and index:
+            return keys[:index]
+    return keys
+
+
 class SharedTexts:
     """Tokens of texts that many trajectories share, made once; bounded."""
 

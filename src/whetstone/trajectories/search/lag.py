@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from whetstone.clock import now_ms
 from whetstone.db import Database
-from whetstone.trajectories.search.index_state import index_state
+from whetstone.trajectories.search.index_state import IndexState, index_state
 from whetstone.trajectories.tables import search_queue
 
 
@@ -21,9 +21,16 @@ class Lag:
     oldest_ms: int
 
 
+NO_LAG = Lag(0, 0)
+
+
 async def lag(connection: AsyncConnection, database: Database) -> Lag:
     """How far the index is behind."""
-    state = await index_state(connection, database)
+    return await lag_of(connection, await index_state(connection, database))
+
+
+async def lag_of(connection: AsyncConnection, state: IndexState | None) -> Lag:
+    """How far an index in this state is behind."""
     waiting = true() if state is None else state.waiting()
     query = select(func.count(), func.min(search_queue.c.created_at)).where(waiting)
     pending, oldest = (await connection.execute(query)).one()

@@ -18,6 +18,7 @@ from whetstone.db import Database
 from whetstone.db.engine import Dialect
 from whetstone.errors import InvalidInputError
 from whetstone.trajectories.search.index_state import IndexState, index_state
+from whetstone.trajectories.search.lag import Lag, lag_of
 from whetstone.trajectories.search.needles import Term, runs_of
 from whetstone.trajectories.search.postgresql_search import PostgresqlMatch
 from whetstone.trajectories.search.query import SearchMode, SearchQuery, parse
@@ -37,7 +38,7 @@ MAX_VERIFIED = 10_000
 """Possible matches that are compared with their texts in good time."""
 
 MAX_TAIL = 5000
-"""Trajectories that are not indexed, beyond which a literal search does without the index."""
+"""Changes of trajectories that are not indexed, beyond which a literal search does without the index."""
 
 
 async def plan_search(
@@ -51,17 +52,32 @@ async def plan_search(
         return None
     query = SearchQuery(((Term(text),),)) if mode == "text" else parse(text)
     state = await index_state(connection, database)
+    lag = await lag_of(connection, state)
+    return replace(
+        await _planned(connection, database, query, text if mode == "text" else None, state, lag), lag=lag
+    )
+
+
+async def _planned(
+    connection: AsyncConnection,
+    database: Database,
+    query: SearchQuery,
+    text: str | None,
+    state: IndexState | None,
+    lag: Lag,
+) -> SearchPlan:
+    """The plan of a query, or of the literal `text`."""
     try:
-        if state is not None and mode == "text":
-            return await _plan_text(connection, database.dialect, query.terms()[0], state)
+        if state is not None and text is not None:
+            return await _plan_text(connection, database.dialect, query.terms()[0], state, lag.pending)
         if state is not None:
-            return await _plan_query(connection, database, query, state)
+            return await _plan_query(connection, database, query, state, lag.pending)
     except DBAPIError as error:
         if database.dialect == "postgresql":
             raise
         _log.error("the search index cannot be read", error=str(error.orig))
     terms = tuple(query.terms())
-    if mode == "text":
+    if text is not None:
         return SearchPlan(database.dialect, terms, scan=matches(database.dialect, text))
     found = await query_matches(connection, database, query, None)
     return _with_extra(SearchPlan(database.dialect, terms), found)
@@ -72,10 +88,10 @@ async def _plan_text(
     dialect: Dialect,
     term: Term,
     state: IndexState,
+    waiting: int,
 ) -> SearchPlan:
     literal = matches(dialect, term.text)
     scanning = SearchPlan(dialect, (term,), scan=literal)
-    waiting = await _waiting(connection, state)
     if waiting > MAX_TAIL:
         return scanning
     try:
@@ -85,7 +101,9 @@ async def _plan_text(
     if plan is None:
         return scanning
     if waiting:
-        query = select(trajectories.c.key).where(trajectories.c.key.in_(state.tail()), literal)
+        tail = state.tail()
+        held = matches(dialect, term.text, tail)
+        query = select(trajectories.c.key).where(trajectories.c.key.in_(tail), held)
         plan = _with_extra(plan, await keys_of(connection, query))
     return plan
 
@@ -116,21 +134,15 @@ async def _plan_term(
 
 
 async def _plan_query(
-    connection: AsyncConnection, database: Database, query: SearchQuery, state: IndexState
+    connection: AsyncConnection, database: Database, query: SearchQuery, state: IndexState, waiting: int
 ) -> SearchPlan:
     groups = [[await _expand_whole(connection, term) for term in group] for group in query.groups]
     excluded = [await _expand_whole(connection, term) for term in query.excluded]
-    waiting = await _waiting(connection, state)
     plan = _plan(database.dialect, tuple(query.terms()), groups, excluded, None)
     plan = await _count(connection, plan, state.tail() if waiting else None)
     if waiting:
         plan = _with_extra(plan, await query_matches(connection, database, query, state.tail()))
     return plan
-
-
-async def _waiting(connection: AsyncConnection, state: IndexState) -> int:
-    first = state.tail().limit(MAX_TAIL + 1).subquery()
-    return int((await connection.execute(select(func.count()).select_from(first))).scalar_one())
 
 
 async def _expand(connection: AsyncConnection, term: Term, *, loosely: bool = False) -> Expansion | None:

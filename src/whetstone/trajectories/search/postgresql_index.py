@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import asyncpg
 
-from whetstone.trajectories.search.documents import SharedTexts, documents, queries, shared_query
+from whetstone.trajectories.search.documents import SharedTexts, documents, first_light, queries, shared_query
 from whetstone.trajectories.search.terms import IDENTIFIERS, Terms, chunks, terms_of
 from whetstone.trajectories.search.tsvector import tsvectors
 from whetstone.trajectories.search.version import (
@@ -131,12 +131,7 @@ class PostgresqlIndexer:
             "SELECT key, llm_call_count FROM trajectories WHERE key = ANY($1::bigint[])", part
         )
         counts = {row["key"]: row["llm_call_count"] for row in rows}
-        calls = 0
-        for index, key in enumerate(part):
-            calls += counts.get(key, 0)
-            if calls > SLICE_CALLS and index:
-                return part[:index]
-        return part
+        return list(first_light(part, counts, SLICE_CALLS))
 
     async def _replace(self, keys: list[int], news: set[str]) -> int:
         """Index these trajectories anew, or no more where they are gone; the characters of their tokens."""

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Text, cast, collate, exists, literal, or_, select
+from sqlalchemy import ColumnElement, Select, Text, cast, collate, exists, literal, or_, select
 from sqlalchemy.sql.elements import ColumnClause
 
 from whetstone.db import metadata
@@ -25,10 +25,10 @@ _WILD = re.compile(r"([%_\\])")
 _ESCAPED = r"\\\1"
 
 
-def matches(dialect: Dialect, needle: str) -> ColumnElement[bool]:
+def matches(dialect: Dialect, needle: str, among: Select[tuple[int]] | None = None) -> ColumnElement[bool]:
     """The condition that some text field of a trajectory or of one of its parts holds `needle`.
 
-    Raises InvalidInputError when `needle` has more than 1,000 characters.
+    `among` finds the keys of the trajectories that are asked about, where they are not all. Raises InvalidInputError when `needle` has more than 1,000 characters.
     """
     forms = forms_of(needle)
     conditions: list[ColumnElement[bool]] = []
@@ -36,12 +36,27 @@ def matches(dialect: Dialect, needle: str) -> ColumnElement[bool]:
         table = metadata.tables[name]
         found = or_(*(holds(dialect, text, forms) for text in columns_of(name).values()))
         if table is llm_calls:
-            keys = select(shared_texts.c.key).where(holds(dialect, shared_texts.c.body, forms))
-            found = or_(found, *(table.c[column].in_(keys) for column in SHARED_COLUMNS))
+            found = or_(found, *(shares(dialect, column, forms, among) for column in SHARED_COLUMNS))
         if table is not trajectories:
             found = exists().where(table.c.trajectory_key == trajectories.c.key, found)
         conditions.append(found)
     return or_(*conditions)
+
+
+def shares(
+    dialect: Dialect, column: str, forms: list[str], among: Select[tuple[int]] | None
+) -> ColumnElement[bool]:
+    """The condition that the shared text in `column` of a call holds one of `forms`.
+
+    Each text is looked through once, and only texts of the trajectories `among`, where those are known.
+    """
+    texts = select(shared_texts.c.key).where(holds(dialect, shared_texts.c.body, forms))
+    if among is not None:
+        calls = llm_calls.alias()
+        texts = texts.where(
+            shared_texts.c.key.in_(select(calls.c[column]).where(calls.c.trajectory_key.in_(among)))
+        )
+    return llm_calls.c[column].in_(texts)
 
 
 def columns_of(table: str) -> dict[str, ColumnElement[Any]]:

@@ -8,10 +8,11 @@ from sqlalchemy import ColumnElement, Select, and_, false, func, not_, or_, sele
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from whetstone.db.engine import Dialect
+from whetstone.db.lists import key_set
+from whetstone.trajectories.search.lag import NO_LAG, Lag
 from whetstone.trajectories.search.needles import Term
 from whetstone.trajectories.search.postgresql_search import PostgresqlMatch
 from whetstone.trajectories.search.sqlite_search import SqliteMatch
-from whetstone.trajectories.search.unindexed import key_set
 from whetstone.trajectories.tables import trajectories
 
 MAX_RELEVANT = 1000
@@ -35,6 +36,8 @@ class SearchPlan:
     verify: ColumnElement[bool] | None = None
     extra: tuple[int, ...] = ()
     estimate: int | None = None
+    # How far the index was behind when the plan was made.
+    lag: Lag = NO_LAG
 
     def condition(self) -> ColumnElement[bool]:
         """The condition that a row of `trajectories` matches; right beside any other condition."""

@@ -10,11 +10,11 @@ from sqlalchemy import ColumnElement, case, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from whetstone.db import metadata
+from whetstone.db.lists import key_set
 from whetstone.trajectories.search.fields import JSON_COLUMNS, SHARED_COLUMNS
 from whetstone.trajectories.search.highlights import highlights, json_highlights
-from whetstone.trajectories.search.scan import columns_of, forms_of, holds
+from whetstone.trajectories.search.scan import columns_of, forms_of, holds, shares
 from whetstone.trajectories.search.search_plan import SearchPlan
-from whetstone.trajectories.search.unindexed import key_set
 from whetstone.trajectories.tables import shared_texts
 
 # What agents said comes before how things are called.
@@ -56,6 +56,7 @@ async def _first_rows(
 ) -> list[dict[str, Any]]:
     """The first row of each trajectory that holds one of `forms`: its owner, the column and the text."""
     columns = metadata.tables[table].c
+    shown = key_set(plan.dialect, keys)
     owner = columns.key if table == "trajectories" else columns.trajectory_key
     order = columns.value if table == "trajectory_labels" else columns.key
     texts = columns_of(table)
@@ -63,13 +64,12 @@ async def _first_rows(
     ordered += [name for name in texts if name not in ordered]
     conditions = {name: holds(plan.dialect, texts[name], forms) for name in ordered}
     if table == "llm_calls":
-        shared = select(shared_texts.c.key).where(holds(plan.dialect, shared_texts.c.body, forms))
         for name in SHARED_COLUMNS:
-            conditions[name] = columns[name].in_(shared)
+            conditions[name] = shares(plan.dialect, name, forms, shown)
             texts[name] = (
                 select(shared_texts.c.body).where(shared_texts.c.key == columns[name]).scalar_subquery()
             )
-    matching = [owner.in_(key_set(plan.dialect, keys)), or_(*conditions.values())]
+    matching = [owner.in_(shown), or_(*conditions.values())]
     first = select(owner.label("owner"), func.min(order).label("first")).where(*matching).group_by(owner)
     heads = first.subquery()
     query = select(

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import zstandard
 
-from whetstone.trajectories.search.documents import SharedTexts, documents, queries, shared_query
+from whetstone.trajectories.search.documents import SharedTexts, documents, first_light, queries, shared_query
 from whetstone.trajectories.search.terms import CHUNK, IDENTIFIERS, Terms, chunks, terms_of
 from whetstone.trajectories.search.tokens import MAX_TOKEN, SEPARATOR, indexed
 from whetstone.trajectories.search.version import (
@@ -174,12 +174,7 @@ class SqliteIndexer:
                 (json.dumps(part),),
             )
         )
-        calls = 0
-        for index, key in enumerate(part):
-            calls += counts.get(key, 0)
-            if calls > SLICE_CALLS and index:
-                return part[:index]
-        return part
+        return list(first_light(part, counts, SLICE_CALLS))
 
     def _read(self, keys: list[int], found: dict[int, str | None], news: set[str]) -> int:
         """Add the tokens of these trajectories to `found` (None: it is gone); how many characters they have."""

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import BigInteger, Integer, Select, and_, cast, column, func, literal, or_, select
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from whetstone.db import Database
@@ -22,14 +21,6 @@ from whetstone.trajectories.tables import trajectories
 _TRAJECTORIES = 32  # documents in memory at a time
 
 
-def key_set(dialect: Dialect, keys: Sequence[int]) -> Select[tuple[int]]:
-    """A subquery of `keys` that costs one parameter."""
-    if dialect == "sqlite":
-        array = func.json_each(orjson.dumps(keys).decode()).table_valued(column("value", Integer))
-        return select(array.c.value)
-    return select(func.unnest(cast(literal(list(keys), ARRAY(BigInteger)), ARRAY(BigInteger))))
-
-
 async def keys_of(connection: AsyncConnection, query: Select[Any]) -> list[int]:
     """The keys that a query finds."""
     return list((await connection.execute(query)).scalars())
@@ -41,7 +32,7 @@ async def query_matches(
     """The keys of the trajectories (of those `among`) that match, by their texts as they are stored."""
     dialect = database.dialect
     # All that match hold the texts of the terms; only those are taken apart.
-    held = and_(*(or_(*(matches(dialect, term.text) for term in group)) for group in query.groups))
+    held = and_(*(or_(*(matches(dialect, term.text, among) for term in group)) for group in query.groups))
     candidates = select(trajectories.c.key).where(held).order_by(trajectories.c.key)
     if among is not None:
         candidates = candidates.where(trajectories.c.key.in_(among))

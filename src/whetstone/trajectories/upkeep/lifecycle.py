@@ -15,12 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from whetstone.clock import now_ms
 from whetstone.db import Database
+from whetstone.db.lists import among, text_set
 from whetstone.trajectories.ingest.counters import COLUMNS, Deltas
-from whetstone.trajectories.reading.conditions import TrajectoryFilter, texts
+from whetstone.trajectories.reading.conditions import TrajectoryFilter
 from whetstone.trajectories.reading.selection import selected
 from whetstone.trajectories.search.queue import queue_for_search
 from whetstone.trajectories.tables import trajectories
-from whetstone.trajectories.upkeep.removal import among, remove
+from whetstone.trajectories.upkeep.removal import remove
 
 Conditions = Sequence[ColumnElement[bool]]
 
@@ -35,7 +36,7 @@ _DAY_MS = 86_400_000
 async def delete_some(database: Database, ids: Collection[str]) -> int:
     """Delete the trajectories with these ids and everything below them; the number that existed."""
     async with database.read() as connection:
-        found = await _find(connection, [trajectories.c.id.in_(texts(database.dialect, ids))])
+        found = await _find(connection, [trajectories.c.id.in_(text_set(database.dialect, ids))])
     return await _delete(database, found, [])
 
 
@@ -152,7 +153,7 @@ async def _lock(
 ) -> list[dict[str, Any]]:
     """Headers of the trajectories that still meet `conditions`, locked in the order of all writers."""
     columns = [trajectories.c[name] for name in ("key", *COLUMNS, *extra)]
-    query = select(*columns).where(among(trajectories.c.key, keys, database.dialect), *conditions)
+    query = select(*columns).where(among(database.dialect, trajectories.c.key, keys), *conditions)
     rows = await connection.execute(query.order_by(trajectories.c.id).with_for_update())
     return [dict(row) for row in rows.mappings()]
 
