@@ -12,9 +12,9 @@ import pytest
 
 import whetstone
 from whetstone.privacy.config import PrivacyConfig
+from whetstone.privacy.detectors.spans import Order, Span
 from whetstone.privacy.filter import PrivacyFilter
 from whetstone.privacy.filtered import Dropped, Filtered
-from whetstone.privacy.spans import Order, Span
 from whetstone.settings import Settings
 
 Make = Callable[..., dict[str, Any]]

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from whetstone.privacy.detector import Detector
 from whetstone.privacy.detectors.address import address_detectors
 from whetstone.privacy.detectors.assignments import AssignmentDetector
 from whetstone.privacy.detectors.contact import PhoneDetector, email_detector
 from whetstone.privacy.detectors.credentials import credential_detectors
+from whetstone.privacy.detectors.detector import Detector
 from whetstone.privacy.detectors.geo import geo_detectors
 from whetstone.privacy.detectors.handles import Anonymizer, HandleDetector, HashAnonymizer
 from whetstone.privacy.detectors.identity import identity_detectors

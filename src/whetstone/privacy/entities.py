@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from whetstone.privacy.detectors.handles import Anonymizer
-from whetstone.privacy.placeholders import ENTITY
+from whetstone.privacy.replacement.placeholders import ENTITY
 
 _LEVEL_KEYS = ("privacyLevel", "privacy_level", "entityPrivacyLevel")
 _HOLDERS = ("entity", "contact", "contactPreferences", "user")

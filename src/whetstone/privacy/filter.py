@@ -8,13 +8,13 @@ from typing import Any
 import structlog
 
 from whetstone.privacy.config import PrivacyConfig
-from whetstone.privacy.content import ContentFilter, TooDeepError
 from whetstone.privacy.detectors.credentials import credential_detectors
-from whetstone.privacy.document import DocumentFilter
 from whetstone.privacy.entities import PrivateEntities, has_private_entity, is_marked_private
 from whetstone.privacy.filtered import Dropped, Filtered, seal
 from whetstone.privacy.report import PrivacyReport
 from whetstone.privacy.scanner import TextScanner
+from whetstone.privacy.structure.content import ContentFilter, TooDeepError
+from whetstone.privacy.structure.document import DocumentFilter
 from whetstone.settings import Settings
 
 _log = structlog.get_logger(__name__)

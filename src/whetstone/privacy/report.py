@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from whetstone.privacy.document import FieldCounts
 from whetstone.privacy.filtered import Dropped
+from whetstone.privacy.structure.document import FieldCounts
 
 FILTER_VERSION: Final = "1"
 """Goes up with every change of what is detected or how it is replaced."""

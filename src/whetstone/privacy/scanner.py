@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from whetstone.privacy.detector import Detector
-from whetstone.privacy.placeholders import label, mask_placeholders
-from whetstone.privacy.spans import Span, replace, resolve
+from whetstone.privacy.detectors.detector import Detector
+from whetstone.privacy.detectors.spans import Span, replace, resolve
+from whetstone.privacy.replacement.placeholders import label, mask_placeholders
 
 UNFILTERABLE = "unfilterable"
 _MAX_ROUNDS = 8

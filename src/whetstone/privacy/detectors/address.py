@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from whetstone.privacy.detector import Match, PatternDetector
-from whetstone.privacy.spans import Order
+from whetstone.privacy.detectors.detector import Match, PatternDetector
+from whetstone.privacy.detectors.spans import Order
 
 ADDRESS: Final = "[REDACTED_ADDRESS]"
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from whetstone.privacy.keys import rule_for
-from whetstone.privacy.placeholders import label
-from whetstone.privacy.spans import Order, Span
+from whetstone.privacy.detectors.spans import Order, Span
+from whetstone.privacy.replacement.placeholders import label
+from whetstone.privacy.structure.keys import rule_for
 
 _NAME = (
     r"(?:pass(?:word|wd|phrase|code)|pwd|secret|token|api[_-]?key|access[_-]?key|account[_-]?key|private[_-]?key"

@@ -9,8 +9,8 @@ from typing import Final
 
 import phonenumbers
 
-from whetstone.privacy.detector import Match, PatternDetector
-from whetstone.privacy.spans import Order, Span
+from whetstone.privacy.detectors.detector import Match, PatternDetector
+from whetstone.privacy.detectors.spans import Order, Span
 
 EMAIL: Final = "[REDACTED_EMAIL]"
 PHONE: Final = "[REDACTED_PHONE]"

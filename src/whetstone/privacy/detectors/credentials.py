@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from whetstone.privacy.detector import PatternDetector
-from whetstone.privacy.placeholders import label
-from whetstone.privacy.spans import Order
+from whetstone.privacy.detectors.detector import PatternDetector
+from whetstone.privacy.detectors.spans import Order
+from whetstone.privacy.replacement.placeholders import label
 
 
 class _Rule(NamedTuple):

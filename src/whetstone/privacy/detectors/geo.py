@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from whetstone.privacy.detector import Match, PatternDetector
-from whetstone.privacy.spans import Order
+from whetstone.privacy.detectors.detector import Match, PatternDetector
+from whetstone.privacy.detectors.spans import Order
 
 KIND: Final = "geo"
 REPLACEMENT: Final = "[REDACTED_GEO]"

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
-from whetstone.privacy.spans import Order, Span
+from whetstone.privacy.detectors.spans import Order, Span
 
 PrivacyLevel = Literal["public", "limited", "private"]
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from stdnum import iban, luhn
 
-from whetstone.privacy.detector import Match, PatternDetector
-from whetstone.privacy.placeholders import label
-from whetstone.privacy.spans import Order, Span
+from whetstone.privacy.detectors.detector import Match, PatternDetector
+from whetstone.privacy.detectors.spans import Order, Span
+from whetstone.privacy.replacement.placeholders import label
 
 _CARD = re.compile(
     r"(?<![\w.+-])(?:\d{13,19}|\d{4}(?P<sep>[ -])\d{4}(?P=sep)\d{4}(?P=sep)\d{1,4}(?:(?P=sep)\d{1,3})?"

@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from whetstone.privacy.placeholders import label
-from whetstone.privacy.spans import Order, Span
+from whetstone.privacy.detectors.spans import Order, Span
+from whetstone.privacy.replacement.placeholders import label
 
 _MIN_SECRET_LENGTH = 8
 # From this length on a value is taken out of the middle of longer words too.

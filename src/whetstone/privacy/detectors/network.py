@@ -5,9 +5,9 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from whetstone.privacy.detector import Match, PatternDetector
-from whetstone.privacy.placeholders import label
-from whetstone.privacy.spans import Order
+from whetstone.privacy.detectors.detector import Match, PatternDetector
+from whetstone.privacy.detectors.spans import Order
+from whetstone.privacy.replacement.placeholders import label
 
 _V4 = re.compile(
     r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?!\w|\.\d|-[A-Za-z]|\.(?:tar|zip|whl|jar|gz|tgz|deb|rpm|exe|msi|dmg)\b)"

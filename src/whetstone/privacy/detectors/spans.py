@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import NamedTuple
+
+
+class Tier(StrEnum):
+    """Which part of the filter found something: a column of the report."""
+
+    RULES = "rules"
+    """Patterns and checksums."""
+    NAMES = "names"
+    """Local models, and the phrases that introduce a name."""
+    STRUCTURE = "structure"
+    """Keys that say what their value is."""
+    CUSTOM = "custom"
+    """The operator's own lists and patterns."""
 
 
 class Order(IntEnum):
@@ -20,10 +33,17 @@ class Order(IntEnum):
     PHONE = 7
     NETWORK = 8
     HANDLE = 9
+    DATE = 10
+    PERSON = 11
+    LOCATION = 12
+    ORGANIZATION = 13
 
 
 class Span(NamedTuple):
-    """`text[start:end]` is private data of a kind; `replacement` takes its place."""
+    """`text[start:end]` is private data of a kind.
+
+    `replacement` takes its place, unless the kind has numbered pseudonyms: then the trajectory decides.
+    """
 
     start: int
     end: int
@@ -32,6 +52,7 @@ class Span(NamedTuple):
     order: Order
     rank: int = 0
     """Precedence among spans of the same order; lower wins."""
+    tier: Tier = Tier.RULES
 
 
 def resolve(spans: Iterable[Span]) -> list[Span]:

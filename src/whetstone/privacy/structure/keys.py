@@ -15,7 +15,7 @@ from typing import Final
 from whetstone.privacy.detectors.address import ADDRESS
 from whetstone.privacy.detectors.contact import EMAIL, PHONE
 from whetstone.privacy.detectors.geo import REPLACEMENT as GEO
-from whetstone.privacy.placeholders import has_placeholder, label
+from whetstone.privacy.replacement.placeholders import has_placeholder, label
 
 _MAX_KEY_LENGTH = 64
 # What stands under such keys in schemas, forms and examples, and is nobody's data.

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from whetstone.privacy import embedded
 from whetstone.privacy.cache import RedactionCache
 from whetstone.privacy.detectors.geo import plausible_pair
 from whetstone.privacy.detectors.identity import is_card_number
-from whetstone.privacy.keys import KeyRule, rule_for
-from whetstone.privacy.placeholders import label, only_placeholders
+from whetstone.privacy.replacement.placeholders import label, only_placeholders
 from whetstone.privacy.scanner import UNFILTERABLE, Redaction, TextScanner
+from whetstone.privacy.structure import embedded
+from whetstone.privacy.structure.keys import KeyRule, rule_for
 
 Counts = Counter[str]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from whetstone.privacy import embedded
-from whetstone.privacy.content import MAX_DEPTH, ContentFilter, Counts, TooDeepError, free_key
-from whetstone.privacy.keys import rule_for
 from whetstone.privacy.scanner import TextScanner
-from whetstone.privacy.shape import IDENTIFIER, TRAJECTORY, Shape
+from whetstone.privacy.structure import embedded
+from whetstone.privacy.structure.content import MAX_DEPTH, ContentFilter, Counts, TooDeepError, free_key
+from whetstone.privacy.structure.keys import rule_for
+from whetstone.privacy.structure.shape import IDENTIFIER, TRAJECTORY, Shape
 
 FieldCounts = Counter[tuple[str, str]]
 """Replacements by field path and kind."""

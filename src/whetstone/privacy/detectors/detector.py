@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from whetstone.privacy.spans import Order, Span
+from whetstone.privacy.detectors.spans import Order, Span
 
 Match = re.Match[str]
 
