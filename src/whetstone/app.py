@@ -23,6 +23,7 @@ from whetstone.db import Database
 from whetstone.jobs.event import DATASET_BUILT, draft
 from whetstone.jobs.events import EventLog
 from whetstone.jobs.service import JobService
+from whetstone.privacy.desk import PrivacyDesk
 from whetstone.prompts.store import PromptStore
 from whetstone.settings import Settings
 from whetstone.trajectories.search.process import indexing
@@ -33,14 +34,18 @@ DESCRIPTION = "Sharpens an agent on its own work: trajectories in, a measurably 
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The service with `settings` (from the environment when None); its lifespan opens and closes everything."""
+    """The service with `settings` (from the environment when None); its lifespan opens and closes everything.
+
+    Raises InvalidInputError where the privacy settings make no sense: nothing is served under a wrong policy.
+    """
     settings = settings or Settings()
     policy = AccessPolicy.from_settings(settings)
+    privacy = PrivacyDesk(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         policy.announce()
-        async with open_services(settings, policy) as services:
+        async with open_services(settings, policy, privacy) as services:
             app.state.services = services
             yield
 
@@ -65,7 +70,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, policy: AccessPolicy) -> AsyncIterator[Services]:
+async def open_services(
+    settings: Settings, policy: AccessPolicy, privacy: PrivacyDesk
+) -> AsyncIterator[Services]:
     """All rooms' services, started in the order of their dependence and stopped in reverse."""
     database = Database(settings.sqlalchemy_url())
     await database.open()
@@ -91,6 +98,7 @@ async def open_services(settings: Settings, policy: AccessPolicy) -> AsyncIterat
             events=events,
             prompts=PromptStore(settings.optimized_prompts_dir),
             auto_config=AutoConfigStore(settings.training_dir / "config.json"),
+            privacy=privacy,
             started_at=now_ms(),
         )
         async with housekeeping(trajectories), indexing(database, settings):

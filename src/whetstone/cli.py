@@ -14,6 +14,7 @@ from whetstone.db_cli import db_app
 from whetstone.errors import WhetstoneError
 from whetstone.export_cli import export
 from whetstone.import_cli import import_files
+from whetstone.privacy_cli import privacy_app
 from whetstone.settings import DEVELOPMENT_PORT
 
 app = typer.Typer(
@@ -47,6 +48,7 @@ def main(
 app.command()(export)
 app.command("import")(import_files)
 app.add_typer(db_app, name="db")
+app.add_typer(privacy_app, name="privacy")
 
 
 @app.command()

@@ -11,7 +11,7 @@ import typer
 from whetstone.cli_settings import settings_with
 from whetstone.clock import parse_ms
 from whetstone.errors import InvalidInputError, WhetstoneError
-from whetstone.files import replacing
+from whetstone.files import replacing, write_json
 
 if TYPE_CHECKING:
     from whetstone.datasets.downloads import Download
@@ -63,7 +63,10 @@ def export(
         typer.Option("--has-error/--no-error", help="Something in it failed.", rich_help_panel=_FILTERS),
     ] = None,
 ) -> None:
-    """Write trajectories to a file. The file appears when it is whole, and is for its owner alone."""
+    """Write trajectories to a file. The file appears when it is whole, and is for its owner alone.
+
+    Beside training rows, FILE.privacy.json attests which filter they passed and what it removed.
+    """
     from whetstone.datasets.downloads import Download, Format
     from whetstone.trajectories.exports.compression import Compression
     from whetstone.trajectories.reading.conditions import TrajectoryFilter
@@ -124,7 +127,9 @@ async def _write(settings: Settings, wanted: Download, output: Path) -> int:
     from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
 
     from whetstone.datasets.downloads import open_download
+    from whetstone.datasets.exports import TrainingExport
     from whetstone.db import Database
+    from whetstone.privacy.attestation import WrittenFile
     from whetstone.trajectories.store import TrajectoryStore
 
     database = Database(_existing_database(settings))
@@ -139,6 +144,9 @@ async def _write(settings: Settings, wanted: Download, output: Path) -> int:
                 await asyncio.to_thread(file.write, chunk)
                 size += len(chunk)
                 progress.advance(task, len(chunk))
+        if isinstance(download, TrainingExport):
+            attested = download.evidence.attest(WrittenFile.of(output))
+            write_json(output.with_name(f"{output.name}.privacy.json"), attested)
     finally:
         await database.close()
     return size

@@ -269,12 +269,20 @@ class Settings(BaseSettings):
     privacy_deny_list: Annotated[list[str], NoDecode] = Field(
         default_factory=list,
         validation_alias="WHETSTONE_PRIVACY_DENY_LIST",
-        description="Words that must never reach training data (customers, hosts, projects), comma-separated.",
+        description="Words that must never reach training data (customers, hosts, projects), comma-separated; "
+        "@/path/to/file stands for the lines of a file.",
     )
     privacy_allow_list: Annotated[list[str], NoDecode] = Field(
         default_factory=list,
         validation_alias="WHETSTONE_PRIVACY_ALLOW_LIST",
-        description="Values that are not private (a public support address), comma-separated, matched as a whole.",
+        description="Values that are not private (a public support address), comma-separated, matched as a whole; "
+        "*.example.com allows all its hosts (wildcards never allow credentials), @/path/to/file the lines of a file.",
+    )
+    privacy_patterns: str | None = Field(
+        default=None,
+        validation_alias="WHETSTONE_PRIVACY_PATTERNS",
+        description="Own patterns in the syntax of RE2, as JSON or the path of a JSON or TOML file: "
+        '{"order-id": "ORD-[0-9]{8}"} makes <REDACTED:order-id>. A group (?P<value>…) is replaced alone.',
     )
     privacy_private_entities: Annotated[list[str], NoDecode] = Field(
         default_factory=list,
@@ -282,14 +290,48 @@ class Settings(BaseSettings):
         description="Entity ids or @handles whose trajectories never become training data, comma-separated.",
     )
     privacy_hash_handles: bool = Field(
-        default=False,
+        default=True,
         validation_alias="WHETSTONE_PRIVACY_HASH_HANDLES",
-        description="Replace @handles by a salted hash, equal for equal handles.",
+        description="Replace @handles, which are personal data, by a salted hash, equal for equal handles.",
     )
     privacy_salt: SecretStr | None = Field(
         default=None,
         validation_alias="WHETSTONE_PRIVACY_SALT",
-        description="Salt of that hash; without one, handles can be guessed from their hashes.",
+        description="Salt of that hash, and key of the surrogates; the default is made once and kept in the state folder.",
+    )
+    privacy_replacement: Literal["pseudonym", "surrogate"] = Field(
+        default="pseudonym",
+        validation_alias="WHETSTONE_PRIVACY_REPLACEMENT",
+        description="`pseudonym`: <PERSON_1>, the same all over one trajectory; `surrogate`: invented values that look "
+        "real, the same in all trajectories. Credentials get labels either way.",
+    )
+    privacy_seed: int = Field(
+        default=0,
+        validation_alias="WHETSTONE_PRIVACY_SEED",
+        description="Seed of the surrogates; another one invents others.",
+    )
+    privacy_policy: str = Field(
+        default="standard",
+        validation_alias="WHETSTONE_PRIVACY_POLICY",
+        description="How trajectories are filtered: `standard`, or `strict` (needs the names models; a dataset in "
+        "which a second scan still finds something is not built).",
+    )
+    privacy_policies: str = Field(
+        default="",
+        validation_alias="WHETSTONE_PRIVACY_POLICIES",
+        description="Policies by source and agent as JSON; `off-for-own-data` needs a reason: "
+        '{"source:eliza": "strict", "agent:my-bot": {"policy": "off-for-own-data", "reason": "made-up users only"}}',
+    )
+    privacy_disabled_detectors: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        validation_alias="WHETSTONE_PRIVACY_DISABLED_DETECTORS",
+        description="Kinds of personal data to leave in, comma-separated; every report names them. Credentials cannot be.",
+    )
+    privacy_names: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        validation_alias="WHETSTONE_PRIVACY_NAMES",
+        description="Look for names of persons, places and organisations with the local models: `auto` does when they "
+        "are installed, `on` refuses to filter without them.",
     )
 
     # Auto-training
@@ -305,6 +347,7 @@ class Settings(BaseSettings):
         "privacy_deny_list",
         "privacy_allow_list",
         "privacy_private_entities",
+        "privacy_disabled_detectors",
         mode="before",
     )
     @classmethod

@@ -11,7 +11,7 @@ from whetstone.datasets.build import DatasetBuilder
 from whetstone.datasets.options import BuildOptions
 from whetstone.errors import UnavailableError
 from whetstone.privacy.config import PrivacyConfig
-from whetstone.privacy.filter import PrivacyFilter
+from whetstone.privacy.gate import PrivacyGate
 from whetstone.trajectories.reading.conditions import TrajectoryFilter
 from whetstone.trajectories.store import TrajectoryStore
 
@@ -21,7 +21,7 @@ async def test_an_abandoned_build_ends_in_the_middle_of_its_work(
 ) -> None:
     await ingest(trajectories, [trajectory(f"t-{i}", [reply(question(i), f"Answer {i}")]) for i in range(4)])
     documents = [document async for document in trajectories.stream(TrajectoryFilter())]
-    with DatasetBuilder(tmp_path, BuildOptions(), PrivacyFilter(PrivacyConfig())) as builder:
+    with DatasetBuilder(tmp_path, BuildOptions(), PrivacyGate(PrivacyConfig())) as builder:
         builder.add(documents[:3])
         builder.abandon()
         with pytest.raises(UnavailableError):

@@ -54,6 +54,7 @@ async def test_rows_files_and_record(trajectories: TrajectoryStore, datasets: Da
         "trajectories",
         "metadata.json",
         "trajectory_dataset_summary.json",
+        "privacy_attestation.json",
     }
     assert orjson.loads((folder / "metadata.json").read_bytes()) == record
     assert record == await datasets.get(record["id"])

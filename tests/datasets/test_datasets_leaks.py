@@ -18,7 +18,7 @@ from whetstone.datasets.near_duplicates import jaccard, shingles
 from whetstone.datasets.options import BuildOptions
 from whetstone.datasets.store import DatasetStore
 from whetstone.privacy.config import PrivacyConfig
-from whetstone.privacy.filter import PrivacyFilter
+from whetstone.privacy.gate import PrivacyGate
 from whetstone.trajectories.store import TrajectoryStore
 
 
@@ -86,7 +86,7 @@ def build_directly(documents: list[Json], seed: int = 0) -> tuple[list[Json], Js
     options = BuildOptions(seed=seed)
     with (
         TemporaryDirectory() as name,
-        DatasetBuilder(Path(name), options, PrivacyFilter(PrivacyConfig())) as builder,
+        DatasetBuilder(Path(name), options, PrivacyGate(PrivacyConfig())) as builder,
     ):
         builder.add(documents)
         built = builder.finish()

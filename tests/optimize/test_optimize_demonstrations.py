@@ -8,7 +8,7 @@ from whetstone.optimize.demonstration_sets import demonstration_sets, trigrams
 from whetstone.optimize.examples import Example, parse_row
 from whetstone.optimize.metrics import Answer
 from whetstone.optimize.pool import build_pool
-from whetstone.privacy.filter import PrivacyFilter
+from whetstone.privacy.gate import PrivacyGate
 from whetstone.settings import Settings
 
 POOL = [parse_row(row) for row in rows(30)]
@@ -86,7 +86,7 @@ def test_the_pool_has_no_copy_of_a_judged_row_and_none_twice(settings: Settings)
     judged = POOL[0]
     shouted = replace(judged, id="copy", messages=({"role": "user", "content": judged.text.upper() + "!!"},))
     again = replace(POOL[5], id="again")
-    pool = build_pool([*POOL[1:], shouted, again], [judged], PrivacyFilter.from_settings(settings))
+    pool = build_pool([*POOL[1:], shouted, again], [judged], PrivacyGate.from_settings(settings))
     assert (pool.leaks, pool.duplicates) == (1, 1)
     assert len(pool.examples) == len(POOL) - 1
 
@@ -97,5 +97,5 @@ def test_the_pool_is_filtered_again(settings: Settings) -> None:
         messages=({"role": "user", "content": "mail me at ada@example.org"},),
         expected=Answer("I will write to ada@example.org"),
     )
-    (shown,) = build_pool([private], [], PrivacyFilter.from_settings(settings)).examples
+    (shown,) = build_pool([private], [], PrivacyGate.from_settings(settings)).examples
     assert "ada@example.org" not in shown.text + shown.expected_text

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from whetstone.privacy.config import PrivacyConfig
-from whetstone.privacy.detectors.handles import HashAnonymizer
 from whetstone.privacy.filter import PrivacyFilter
+from whetstone.privacy.replacement.anonymizer import HashAnonymizer
 
 
 @pytest.fixture

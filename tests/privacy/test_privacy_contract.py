@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from whetstone.privacy.config import PrivacyConfig
-from whetstone.privacy.detectors.handles import HashAnonymizer
 from whetstone.privacy.filter import PrivacyFilter
 from whetstone.privacy.filtered import Dropped, Filtered
+from whetstone.privacy.replacement.anonymizer import HashAnonymizer
 from whetstone.settings import Settings
 
 Make = Callable[..., dict[str, Any]]

@@ -15,6 +15,7 @@ from whetstone.privacy.config import PrivacyConfig
 from whetstone.privacy.detectors.spans import Order, Span
 from whetstone.privacy.filter import PrivacyFilter
 from whetstone.privacy.filtered import Dropped, Filtered
+from whetstone.privacy.report import FILTER_VERSION
 from whetstone.settings import Settings
 
 Make = Callable[..., dict[str, Any]]
@@ -89,8 +90,11 @@ def test_report_adds_up_and_holds_no_matched_text(make_document: Make) -> None:
     first.report.merge(second.report)
     report = first.report.to_dict()
     assert report == {
-        "filterVersion": "1",
+        "filterVersion": FILTER_VERSION,
         "configHash": config.digest(),
+        "models": [],
+        "disabledDetectors": [],
+        "policies": [],
         "trajectories": 3,
         "redactionCount": 5,
         "anonymizationCount": 0,
@@ -99,6 +103,11 @@ def test_report_adds_up_and_holds_no_matched_text(make_document: Make) -> None:
         "dropped": [{"trajectoryId": "t-1", "reason": "entity-private"}],
         "byKind": {"email": 4, "env-secret": 1},
         "byField": {"(other)": 2, "steps.llmCalls.userPrompt": 2, "steps.llmCalls.response": 1},
+        "byTier": {"rules": 5},
+        "detected": [
+            {"tier": "rules", "kind": "email", "count": 4},
+            {"tier": "rules", "kind": "env-secret", "count": 1},
+        ],
     }
     assert "example.com" not in str(report) + repr(first.report)
 
@@ -190,7 +199,7 @@ def test_settings_configure_the_filter(tmp_path: Path, monkeypatch: pytest.Monke
     )
     text = privacy.text("umbrella of acme corp: help@acme.example, @bob, lm-key-tango-x9, pepper-and-more")
     words, rest = text.split(": ")
-    assert words == "<REDACTED:deny-list> of <REDACTED:deny-list>"
+    assert words == "<DENY_LIST_1> of <DENY_LIST_2>"
     assert rest.startswith("help@acme.example, <entity:")
     assert rest.endswith("<REDACTED:env-secret>, <REDACTED:env-secret>")
     assert privacy.trajectory({"trajectoryId": "t-2", "metadata": {"x": "@carol"}}) == Dropped(
@@ -198,8 +207,8 @@ def test_settings_configure_the_filter(tmp_path: Path, monkeypatch: pytest.Monke
     )
 
 
-def test_settings_list_no_private_handles_by_default(settings: Settings) -> None:
-    privacy = PrivacyFilter.from_settings(settings)
+def test_handles_stay_where_their_hashing_is_switched_off(settings: Settings) -> None:
+    privacy = PrivacyFilter.from_settings(settings.model_copy(update={"privacy_hash_handles": False}))
     assert privacy.text("ping @alice") == "ping @alice"
 
 

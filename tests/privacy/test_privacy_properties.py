@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from privacy_samples import CREDENTIALS, PERSONAL, private_core
 from whetstone.privacy.config import PrivacyConfig
-from whetstone.privacy.detectors.handles import HashAnonymizer
 from whetstone.privacy.filter import PrivacyFilter
 from whetstone.privacy.filtered import Dropped, Filtered
+from whetstone.privacy.replacement.anonymizer import HashAnonymizer
 
 _CONFIG = PrivacyConfig(
     secrets={"ACME_TOKEN": "tango-x9-foxtrot"},

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from whetstone.privacy.config import PrivacyConfig
-from whetstone.privacy.detectors.handles import HashAnonymizer
 from whetstone.privacy.filter import PrivacyFilter
+from whetstone.privacy.replacement.anonymizer import HashAnonymizer
 
 _SIZE = 200_000
 # Measured: 0.02 to 0.6 s of processor time on the slowest machine; a quadratic pattern would take minutes.

@@ -17,6 +17,8 @@ from whetstone.db import Database
 from whetstone.errors import UnavailableError
 from whetstone.jobs.events import EventLog
 from whetstone.jobs.service import JobService
+from whetstone.privacy.desk import PrivacyDesk
+from whetstone.privacy.ledger import AttestationLedger
 from whetstone.prompts.store import PromptStore
 from whetstone.settings import Settings
 from whetstone.trajectories.store import TrajectoryStore
@@ -35,7 +37,10 @@ class Services:
     events: EventLog
     prompts: PromptStore
     auto_config: AutoConfigStore
+    privacy: PrivacyDesk
     started_at: int
+    # Attestations of the newest downloads for training.
+    downloads: AttestationLedger = field(default_factory=AttestationLedger)
     # Set when the server begins to stop: streams end, so that it need not wait for them.
     closing: anyio.Event = field(default_factory=anyio.Event)
     # WebSockets that have not shown a token yet, by peer address.

@@ -8,28 +8,34 @@ files of the dataset. Everything here is synchronous and meant for a thread.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from whetstone.datasets import quality
 from whetstone.datasets.candidates import Candidate, draw_rows, without_duplicates
+from whetstone.datasets.evidence import Lines, refuse_residuals, scan_document, scan_lines
 from whetstone.datasets.grouping import joined_trajectories
 from whetstone.datasets.options import BuildOptions
 from whetstone.datasets.rows import request_text
 from whetstone.datasets.split import Group, assign, split_report
 from whetstone.datasets.spool import Spool
-from whetstone.datasets.writer import RowFiles, TrajectoryFiles
+from whetstone.datasets.writer import TRAJECTORY_DIR, RowFiles, TrajectoryFiles
 from whetstone.errors import UnavailableError
-from whetstone.privacy.filter import PrivacyFilter
+from whetstone.privacy.attestation import WrittenFile, attestation
 from whetstone.privacy.filtered import Dropped
+from whetstone.privacy.gate import Outcome, PrivacyGate
+from whetstone.privacy.policy import Policy
+from whetstone.privacy.residual import ResidualScan
 
 _NOT_ACCEPTED_WARNINGS = {
     "should_respond": "whose answer is not JSON with the action RESPOND, IGNORE or STOP",
     "context_routing": "whose answer names neither a context nor the action RESPOND, IGNORE or STOP",
 }
+_TOGETHER = 16  # trajectories filtered in one go
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,7 @@ class DatasetBuilder:
     `abandon` may be called from another thread: `add` and `finish` then soon raise UnavailableError.
     """
 
-    def __init__(self, folder: Path, options: BuildOptions, privacy: PrivacyFilter) -> None:
+    def __init__(self, folder: Path, options: BuildOptions, privacy: PrivacyGate) -> None:
         self._abandoned = False
         self._folder = folder
         self._options = options
@@ -57,6 +63,7 @@ class DatasetBuilder:
         self._files = TrajectoryFiles(folder)
         self._paths: list[Path] = []
         self._calls: list[int] = []
+        self._policies: list[Policy] = []
         self._candidates: list[Candidate] = []
         self._scanned = 0
         self._failed_scenario_calls = 0
@@ -83,15 +90,20 @@ class DatasetBuilder:
         self._abandoned = True
 
     def add(self, documents: Iterable[dict[str, Any]]) -> None:
-        """Take in trajectory documents, until the limit is reached."""
-        for document in documents:
-            if self.full:
+        """Take in trajectory documents, until the limit is reached.
+
+        Raises UnavailableError when one is under the policy `strict` and the names models are missing.
+        """
+        usable = self._usable(documents)
+        while not self.full:
+            chosen = list(islice(usable, min(_TOGETHER, self._options.limit - len(self._paths))))
+            if not chosen:
                 return
-            self._go_on()
-            self._scanned += 1
-            reason = self._take(document)
-            if reason is not None:
-                self._excluded_trajectories[reason] += 1
+            for document, outcome in zip(chosen, self._privacy.trajectories(chosen), strict=True):
+                self._go_on()
+                reason = self._take(document, outcome)
+                if reason is not None:
+                    self._excluded_trajectories[reason] += 1
 
     def finish(self) -> Built:
         """Split, write all files of rows, and report."""
@@ -107,19 +119,26 @@ class DatasetBuilder:
                 row["metadata"] |= {"split": sides[group], "group": group}
                 files.write(row, candidate.trajectory, candidate.call)
         included = self._drop_trajectories_without_rows(kept)
-        return self._built(files, included, split_report(groups, sides, self._options.seed))
+        attested = self._attest(files, included)
+        return self._built(files, included, attested, split_report(groups, sides, self._options.seed))
 
     def _go_on(self) -> None:
         if self._abandoned:
             raise UnavailableError("the build was abandoned")
 
-    def _take(self, document: dict[str, Any]) -> str | None:
-        reason = quality.trajectory_exclusion(document, self._options.min_llm_calls)
-        if reason == quality.FAILED_SCENARIO:
-            self._failed_scenario_calls += quality.count_calls(document)
-        if reason is not None:
-            return reason
-        filtered = self._privacy.trajectory(document)
+    def _usable(self, documents: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        for document in documents:
+            self._go_on()
+            self._scanned += 1
+            reason = quality.trajectory_exclusion(document, self._options.min_llm_calls)
+            if reason is None:
+                yield document
+                continue
+            self._excluded_trajectories[reason] += 1
+            if reason == quality.FAILED_SCENARIO:
+                self._failed_scenario_calls += quality.count_calls(document)
+
+    def _take(self, document: dict[str, Any], filtered: Outcome) -> str | None:
         if isinstance(filtered, Dropped):
             return quality.PRIVATE
         drawn = filtered.map(lambda value: draw_rows(value, self._options.tasks))
@@ -130,6 +149,7 @@ class DatasetBuilder:
         number = len(self._paths)
         self._paths.append(self._files.write(filtered))
         self._calls.append(quality.count_calls(document))
+        self._policies.append(self._privacy.policies.of(document).policy)
         places = self._spool.append(drawn.map(lambda value: value.rows))
         rows = zip(drawn.value.rows, places, strict=True)
         self._candidates += [Candidate.of(row, place, number) for row, place in rows]
@@ -163,7 +183,23 @@ class DatasetBuilder:
                 self._excluded_trajectories[quality.NO_ROWS] += 1
         return included
 
-    def _built(self, files: RowFiles, included: set[int], split: dict[str, Any]) -> Built:
+    def _attest(self, files: RowFiles, included: set[int]) -> dict[str, Any]:
+        """The attestation of all files. Raises ResidualError where `strict` is broken."""
+        scan = ResidualScan(self._privacy.residuals)
+        for name, owners in files.owners.items():
+            policies = [self._policies[trajectory] for trajectory in owners]
+            scan_lines(scan, Lines(self._folder / name, policies), self._go_on)
+        for number in sorted(included):
+            self._go_on()
+            scan_document(scan, self._paths[number], self._policies[number])
+        refuse_residuals(scan)
+        written = [WrittenFile.of(self._folder / name) for name in sorted(files.owners)]
+        written.append(WrittenFile.of_folder(self._folder / TRAJECTORY_DIR))
+        return attestation(self._privacy, scan.to_dict(), written)
+
+    def _built(
+        self, files: RowFiles, included: set[int], attested: dict[str, Any], split: dict[str, Any]
+    ) -> Built:
         counts = files.counts()
         excluded_rows = {reason: count for reason, count in sorted(self._excluded_rows.items()) if count}
         warnings = [*self._warnings(), *split["warnings"]]
@@ -176,7 +212,7 @@ class DatasetBuilder:
             },
             "scannedTrajectories": self._scanned,
             "candidateRows": sum(counts.values()) + sum(excluded_rows.values()),
-            "privacy": self._privacy.report.to_dict(),
+            "privacy": self._privacy.report.to_dict() | {"attestation": attested},
             "contentHash": files.content_hash(),
             "warnings": warnings,
         }

@@ -33,6 +33,7 @@ class Download:
 
 def open_download(store: TrajectoryStore, settings: Settings, wanted: Download) -> Export:
     """The file; nothing is read before its first chunk. Raises InvalidInputError where the options do not fit."""
+    made: Export
     if _is_training(wanted):
         kind = cast("TrainingFormat", wanted.format)
         made = export_training(store, settings, kind, wanted.chosen, wanted.include_prompts)

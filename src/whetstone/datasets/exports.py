@@ -1,6 +1,6 @@
 """Exports meant for training (contract §5): `jsonl`, `json` and `parquet` in `eliza_native_v1`, and `art`.
 
-All of them go through the privacy filter, trajectory by trajectory, and stream: memory does not grow with the store.
+All of them go through the privacy filter and stream: memory does not grow with the store.
 Unlike a dataset they hold every LLM call of the chosen trajectories, also unverified and badly rewarded ones; the
 rows say which they are. A trajectory that the privacy filter withholds is missing.
 """
@@ -8,18 +8,20 @@ rows say which they are. A trajectory that the privacy filter withholds is missi
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import orjson
 
 from whetstone.clock import now_ms
 from whetstone.datasets.art import art_row
+from whetstone.datasets.evidence import ExportEvidence
 from whetstone.datasets.native_table import native_schema, table_row
 from whetstone.datasets.rows import BOUNDARY_DATASET, Document, Row, llm_calls, native_row, task_of_row
 from whetstone.datasets.tasks import tasks_of
 from whetstone.errors import InvalidInputError
-from whetstone.privacy.filter import PrivacyFilter
-from whetstone.privacy.filtered import Dropped, Filtered
+from whetstone.privacy.filtered import Filtered
+from whetstone.privacy.gate import PrivacyGate
 from whetstone.settings import Settings
 from whetstone.trajectories.exports.batches import batches, in_thread
 from whetstone.trajectories.exports.export import Export
@@ -37,13 +39,20 @@ Batches = AsyncIterator[Sequence[Filtered[Sequence[Row]]]]
 _CALLS = 50  # LLM calls that are filtered in one go
 
 
+@dataclass(frozen=True, slots=True)
+class TrainingExport(Export):
+    """A file with training rows, and what proves that they were filtered."""
+
+    evidence: ExportEvidence
+
+
 def export_training(
     store: TrajectoryStore,
     settings: Settings,
     kind: TrainingFormat,
     chosen: TrajectoryFilter,
     include_prompts: bool = True,
-) -> Export:
+) -> TrainingExport:
     """A download of the chosen trajectories as training rows.
 
     `include_prompts` false leaves the texts out: rows keep an empty request and response, transcripts no messages.
@@ -51,18 +60,22 @@ def export_training(
     where Parquet cannot be written.
     """
     name = f"trajectories-{now_ms()}"
+    evidence = ExportEvidence()
 
     def rows(make_rows: Callable[[Document], Sequence[Row]]) -> Batches:
-        return _filtered_rows(store, settings, chosen, make_rows, include_prompts)
+        return _filtered_rows(store, settings, chosen, _Making(make_rows, include_prompts, evidence))
+
+    def file(ending: str, media_type: str, chunks: AsyncIterator[bytes]) -> TrainingExport:
+        return TrainingExport(f"{name}.{ending}", media_type, chunks, evidence)
 
     if kind == "jsonl":
-        return Export(f"{name}.eliza-native.jsonl", NDJSON, _lines(rows(_native_rows)))
+        return file("eliza-native.jsonl", NDJSON, _lines(rows(_native_rows)))
     if kind == "json":
-        return Export(f"{name}.eliza-native.json", "application/json", _json_array(rows(_native_rows)))
+        return file("eliza-native.json", "application/json", _json_array(rows(_native_rows)))
     if kind == "art":
-        return Export(f"{name}.art.jsonl", NDJSON, _lines(rows(lambda document: [art_row(document)])))
+        return file("art.jsonl", NDJSON, _lines(rows(lambda document: [art_row(document)])))
     if kind == "parquet":
-        return Export(f"{name}.eliza-native.parquet", PARQUET, _table(rows(_native_rows)))
+        return file("eliza-native.parquet", PARQUET, _table(rows(_native_rows)))
     raise InvalidInputError("a training export's format is 'jsonl', 'json', 'art' or 'parquet'")
 
 
@@ -93,27 +106,34 @@ def _without_text(row: Row) -> Row:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class _Making:
+    """How rows are made of documents, and where what is known of them goes."""
+
+    make_rows: Callable[[Document], Sequence[Row]]
+    include_prompts: bool
+    evidence: ExportEvidence
+
+    def rows(self, gate: PrivacyGate, documents: list[dict[str, Any]]) -> list[Filtered[Sequence[Row]]]:
+        """Filtered rows of several documents, looked at once more."""
+        made: list[Filtered[Sequence[Row]]] = []
+        for document, filtered in zip(documents, gate.trajectories(documents), strict=True):
+            if not isinstance(filtered, Filtered):
+                continue
+            rows = filtered.map(self.make_rows)
+            made.append(rows if self.include_prompts else rows.map(_without_texts))
+            policy = gate.policies.of(document).policy
+            self.evidence.check((row, policy) for row in made[-1].value)
+        return made
+
+
 async def _filtered_rows(
-    store: TrajectoryStore,
-    settings: Settings,
-    chosen: TrajectoryFilter,
-    make_rows: Callable[[Document], Sequence[Row]],
-    include_prompts: bool,
+    store: TrajectoryStore, settings: Settings, chosen: TrajectoryFilter, making: _Making
 ) -> Batches:
-    privacy = await in_thread(PrivacyFilter.from_settings, settings)
-
-    def rows(document: dict[str, Any]) -> Filtered[Sequence[Row]] | None:
-        filtered = privacy.trajectory(document)
-        if isinstance(filtered, Dropped):
-            return None
-        made = filtered.map(make_rows)
-        return made if include_prompts else made.map(_without_texts)
-
-    def all_rows(documents: list[dict[str, Any]]) -> list[Filtered[Sequence[Row]]]:
-        return [made for document in documents if (made := rows(document)) is not None]
-
+    gate = await in_thread(PrivacyGate.from_settings, settings)
+    making.evidence.begin(gate)
     async for documents in batches(store.stream(chosen), _CALLS):
-        yield await in_thread(all_rows, documents)
+        yield await in_thread(making.rows, gate, documents)
 
 
 async def _lines(batches_: Batches) -> AsyncIterator[bytes]:

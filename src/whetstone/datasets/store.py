@@ -26,7 +26,7 @@ from whetstone.db import Database
 from whetstone.errors import NotFoundError, WhetstoneError
 from whetstone.files import sync_directory
 from whetstone.ids import new_id
-from whetstone.privacy.filter import PrivacyFilter
+from whetstone.privacy.gate import PrivacyGate
 from whetstone.settings import Settings
 from whetstone.trajectories.reading.conditions import TrajectoryFilter
 from whetstone.trajectories.store import TrajectoryStore
@@ -154,13 +154,16 @@ class DatasetStore:
             await asyncio.shield(self._fail(dataset_id, folder, _INTERRUPTED))
             raise
         except Exception as error:
-            _log.exception("dataset build failed", dataset_id=dataset_id)
+            if isinstance(error, WhetstoneError):
+                _log.warning("dataset build failed", dataset_id=dataset_id, reason=error.message)
+            else:
+                _log.exception("dataset build failed", dataset_id=dataset_id)
             await self._fail(dataset_id, folder, _reason(error))
             return
         await self._announce(dataset_id)
 
     async def _build_into(self, folder: Path, options: BuildOptions) -> Built:
-        privacy = await asyncio.to_thread(PrivacyFilter.from_settings, self._settings)
+        privacy = await asyncio.to_thread(PrivacyGate.from_settings, self._settings)
         await asyncio.to_thread(folder.mkdir, parents=True)
         with DatasetBuilder(folder, options, privacy) as builder:
             self._builders.add(builder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from array import array
 from collections import Counter
 from hashlib import sha256
 from pathlib import Path
@@ -21,6 +22,7 @@ TRAINING_FILE = "training-data.jsonl"
 TRAJECTORY_DIR = "trajectories"
 METADATA_FILE = "metadata.json"
 SUMMARY_FILE = "trajectory_dataset_summary.json"
+ATTESTATION_FILE = "privacy_attestation.json"
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,119}")
 
@@ -66,6 +68,8 @@ class RowFiles:
         self._hashes = {
             name: sha256() for name in (*(task_file(task) for task in task_names()), TRAINING_FILE)
         }
+        self.owners: dict[str, array[int]] = {name: array("L") for name in self._hashes}
+        """Of each file, the trajectory of each line, by its number."""
         self.samples = 0
         self._rows: Counter[str] = Counter()
         self._calls: dict[str, int] = {}
@@ -86,7 +90,7 @@ class RowFiles:
     def write(self, row: Row, trajectory: int, call: tuple[int, int]) -> None:
         """Write a row that went through a `Spool`, which takes filtered rows only."""
         task = row["metadata"]["task_type"]
-        self._put(task_file(task), row)
+        self._put(task_file(task), row, trajectory)
         self._rows[task] += 1
         last_trajectory, last_call = self._last.get(task, (-1, (-1, -1)))
         self._trajectories[task] = self._trajectories.get(task, 0) + (trajectory != last_trajectory)
@@ -94,7 +98,7 @@ class RowFiles:
         self._last[task] = (trajectory, call)
         if self._last.get("") != (trajectory, call):
             self._last[""] = (trajectory, call)
-            self._put(TRAINING_FILE, chat_row(row))
+            self._put(TRAINING_FILE, chat_row(row), trajectory)
             self.samples += 1
 
     def counts(self) -> dict[str, int]:
@@ -120,10 +124,11 @@ class RowFiles:
             whole.update(f"{name}\0{content.hexdigest()}\n".encode())
         return whole.hexdigest()
 
-    def _put(self, name: str, row: Row) -> None:
+    def _put(self, name: str, row: Row, trajectory: int) -> None:
         line = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
         self._files[name].write(line)
         self._hashes[name].update(line)
+        self.owners[name].append(trajectory)
 
 
 def _stored_form(document: Document) -> dict[str, Any]:
@@ -143,7 +148,8 @@ def _stored_form(document: Document) -> dict[str, Any]:
 
 
 def write_metadata(folder: Path, record: dict[str, Any], summary: dict[str, Any]) -> None:
-    """Write the dataset's record and the summary beside the rows, and make the folder durable."""
+    """Write the dataset's record, the summary and, last, the attestation beside the rows; make the folder durable."""
     write_json(folder / METADATA_FILE, record)
     write_json(folder / SUMMARY_FILE, summary)
+    write_json(folder / ATTESTATION_FILE, record["privacy"]["attestation"])
     sync_directory(folder)

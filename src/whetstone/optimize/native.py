@@ -26,7 +26,7 @@ from whetstone.optimize.reporter import Progress, Reporter
 from whetstone.optimize.setting import DEFAULT_ROOM, Setting, Start, arrange, choose_start
 from whetstone.optimize.spec import NativeSpec, check_optimizer
 from whetstone.optimize.trial import Verdict
-from whetstone.privacy.filter import PrivacyFilter
+from whetstone.privacy.gate import PrivacyGate
 from whetstone.prompts.store import PromptStore
 from whetstone.settings import Settings
 
@@ -51,7 +51,7 @@ async def run(spec: NativeSpec, reporter: Reporter, settings: Settings | None = 
     async with Journal(spec.job_dir / JOURNAL_NAME, _header(spec, rows, settings)) as journal:
         if journal.resumed:
             progress.log(f"resuming after {journal.elapsed_seconds():.0f} s of earlier work")
-        privacy = await asyncio.to_thread(PrivacyFilter.from_settings, settings)
+        privacy = await asyncio.to_thread(PrivacyGate.from_settings, settings)
         return await _Job(spec, settings, rows, journal, progress, privacy).run()
 
 
@@ -74,7 +74,7 @@ class _Job:
         rows: LoadedRows,
         journal: Journal,
         progress: Progress,
-        privacy: PrivacyFilter,
+        privacy: PrivacyGate,
     ) -> None:
         self._spec = spec
         self._settings = settings

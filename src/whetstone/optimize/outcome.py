@@ -11,7 +11,7 @@ from whetstone.optimize.loading import LoadedRows
 from whetstone.optimize.optimizer import SearchContext, SearchResult
 from whetstone.optimize.setting import Setting, Start
 from whetstone.optimize.trial import Verdict
-from whetstone.privacy.filter import PrivacyFilter
+from whetstone.privacy.gate import PrivacyGate
 from whetstone.prompts.artifact import Demonstration, DemonstrationInput, LineageEntry, PromptArtifact
 from whetstone.prompts.artifact import Optimizer as OptimizerName
 from whetstone.prompts.store import PromptStore
@@ -36,7 +36,7 @@ class Evidence:
         return self.verdict.stopped or self.found.finish_reason
 
 
-def build_artifact(evidence: Evidence, privacy: PrivacyFilter) -> PromptArtifact:
+def build_artifact(evidence: Evidence, privacy: PrivacyGate) -> PromptArtifact:
     """The artifact of contract §15.1 with its evidence. Its demonstrations are filtered once more."""
     e, spec, best = evidence, evidence.context.spec, evidence.found.best
     shown = [_filtered(item, privacy) for item in best.candidate.demonstrations]
@@ -145,7 +145,7 @@ def _validation(found: SearchResult) -> dict[str, Any]:
     return {"rows": found.best.wanted, "incumbent": found.incumbent.mean, "candidate": found.best.mean}
 
 
-def _filtered(shown: Demonstration, privacy: PrivacyFilter) -> Demonstration:
+def _filtered(shown: Demonstration, privacy: PrivacyGate) -> Demonstration:
     return shown.model_copy(
         update={
             "input": DemonstrationInput(user=privacy.text(shown.input.user), system=shown.input.system),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from whetstone.optimize.examples import Example
 from whetstone.optimize.metrics import Answer
-from whetstone.privacy.filter import PrivacyFilter
+from whetstone.privacy.gate import PrivacyGate
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Pool:
     duplicates: int
 
 
-def build_pool(train: Sequence[Example], judged: Sequence[Example], privacy: PrivacyFilter) -> Pool:
+def build_pool(train: Sequence[Example], judged: Sequence[Example], privacy: PrivacyGate) -> Pool:
     """Training rows without copies of `judged` rows (validation and test) and of each other, filtered again.
 
     The split keeps near-duplicates on one side already; this holds for files that came with a split of their own.
@@ -41,7 +41,7 @@ def build_pool(train: Sequence[Example], judged: Sequence[Example], privacy: Pri
     return Pool(tuple(kept.values()), leaks, duplicates)
 
 
-def _filtered(example: Example, privacy: PrivacyFilter) -> Example:
+def _filtered(example: Example, privacy: PrivacyGate) -> Example:
     return replace(
         example,
         messages=({"role": "user", "content": privacy.text(example.text)},),

@@ -15,7 +15,7 @@ from whetstone.optimize.loading import MIN_JUDGED_ROWS, LoadedRows
 from whetstone.optimize.pool import Pool, build_pool
 from whetstone.optimize.program import Candidate, estimate_tokens
 from whetstone.optimize.spec import NativeSpec
-from whetstone.privacy.filter import PrivacyFilter
+from whetstone.privacy.gate import PrivacyGate
 from whetstone.prompts.store import StoredPrompt
 
 DEFAULT_ROOM = 8192
@@ -82,7 +82,7 @@ def choose_start(spec: NativeSpec, rows: LoadedRows, current: StoredPrompt | Non
     return Start(incumbent or baseline, baseline, source, parent)
 
 
-def arrange(spec: NativeSpec, rows: LoadedRows, start: Start, room: int, privacy: PrivacyFilter) -> Setting:
+def arrange(spec: NativeSpec, rows: LoadedRows, start: Start, room: int, privacy: PrivacyGate) -> Setting:
     """Choose the rows that are judged and those that may be shown.
 
     Raises `InvalidInputError` when too few remain, or the prompt alone fills the model's context.

@@ -1,48 +1,42 @@
-"""A bounded memory of filtered texts: system prompts and tool schemas come back in every call."""
+"""A bounded memory of scanned texts: system prompts and tool schemas come back in every call."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
 
-from whetstone.privacy.scanner import Redaction
+from whetstone.privacy.detectors.spans import Span
 
 _SHORT = 64
 
 
-class RedactionCache:
-    """Least recently used results by the hash of their text; limited in entries and in characters kept."""
+class SpanCache:
+    """Least recently used findings by the hash of their text; holds no text but short ones."""
 
-    def __init__(self, max_entries: int = 16_384, max_characters: int = 8_000_000) -> None:
+    def __init__(self, max_entries: int = 32_768, max_spans: int = 262_144) -> None:
         self._max_entries = max_entries
-        self._max_characters = max_characters
-        self._entries: OrderedDict[str | bytes, Redaction | None] = OrderedDict()
-        self._characters = 0
+        self._max_spans = max_spans
+        self._entries: OrderedDict[str | bytes, tuple[Span, ...]] = OrderedDict()
+        self._spans = 0
 
-    def get(self, text: str) -> Redaction | None:
-        """The result for a text seen before."""
+    def get(self, text: str) -> tuple[Span, ...] | None:
+        """What was found in a text seen before."""
         key = _key(text)
-        if key not in self._entries:
-            return None
-        self._entries.move_to_end(key)
-        # An unchanged text is not stored again: None stands for it.
-        return self._entries[key] or Redaction(text)
+        found = self._entries.get(key)
+        if found is not None:
+            self._entries.move_to_end(key)
+        return found
 
-    def put(self, text: str, redaction: Redaction) -> None:
-        """Remember a result."""
-        kept = None if redaction.text == text and not redaction.counts else redaction
-        self._entries[_key(text)] = kept
-        self._characters += _size(kept)
-        while len(self._entries) > self._max_entries or self._characters > self._max_characters:
+    def put(self, text: str, found: tuple[Span, ...]) -> None:
+        """Remember what was found in a text that is not remembered."""
+        self._entries[_key(text)] = found
+        self._spans += len(found)
+        while len(self._entries) > self._max_entries or self._spans > self._max_spans:
             _, old = self._entries.popitem(last=False)
-            self._characters -= _size(old)
+            self._spans -= len(old)
 
 
 def _key(text: str) -> str | bytes:
     if len(text) <= _SHORT:
         return text
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-
-
-def _size(redaction: Redaction | None) -> int:
-    return 0 if redaction is None else len(redaction.text)

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from whetstone.privacy.detectors.handles import Anonymizer
+from whetstone.privacy.replacement.anonymizer import Anonymizer
 from whetstone.privacy.replacement.placeholders import ENTITY
 
 _LEVEL_KEYS = ("privacyLevel", "privacy_level", "entityPrivacyLevel")

@@ -1,58 +1,71 @@
-"""Runs the detectors over one text."""
+"""Finds private data in plain text: the detectors, and the models for names."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Protocol
 
+from whetstone.privacy.cache import SpanCache
 from whetstone.privacy.detectors.detector import Detector
-from whetstone.privacy.detectors.spans import Span, replace, resolve
-from whetstone.privacy.replacement.placeholders import label, mask_placeholders
-
-UNFILTERABLE = "unfilterable"
-_MAX_ROUNDS = 8
+from whetstone.privacy.detectors.spans import Span
+from whetstone.privacy.replacement.placeholders import mask_placeholders
 
 
-@dataclass(frozen=True, slots=True)
-class Redaction:
-    """A filtered text and how many places of each kind were replaced in it."""
+class Names(Protocol):
+    """The names tier, as far as the scanner needs it."""
 
-    text: str
-    counts: Counter[str] = field(default_factory=Counter)
+    def find(self, texts: Sequence[str]) -> list[list[Span]]:
+        """The names in each text."""
 
 
 class TextScanner:
-    """Finds and replaces private data in plain text. Stateless; safe to share between threads."""
+    """All that can be told from a text alone. Remembers what it found; not safe for concurrent use."""
 
-    def __init__(self, detectors: Sequence[Detector], allowed: Sequence[str] = ()) -> None:
-        self._detectors = tuple(detectors)
-        self._allowed = frozenset(value.casefold() for value in allowed)
+    def __init__(
+        self,
+        detectors: Sequence[Detector],
+        names: Names | None = None,
+        allows: Callable[[str, str], bool] | None = None,
+        disabled: Collection[str] = (),
+    ) -> None:
+        """`allows` is asked with a value and its kind; what is `disabled` (kinds) is not looked for."""
+        self._detectors = tuple(detector for detector in detectors if detector.kind not in disabled)
+        self._names = names
+        self._allows = allows
+        self._disabled = frozenset(disabled)
+        self._cache = SpanCache()
 
-    def allows(self, value: str) -> bool:
-        """Whether the operator named exactly this value as harmless."""
-        return bool(self._allowed) and value.strip().casefold() in self._allowed
+    def prepare(self, texts: Iterable[str]) -> None:
+        """Look for names in many texts at once, which is faster than one by one."""
+        if self._names is None:
+            return
+        masked = [mask_placeholders(text) for text in dict.fromkeys(texts) if self._cache.get(text) is None]
+        if masked:
+            self._names.find(masked)  # it remembers them
 
-    def spans(self, text: str) -> list[Span]:
-        """Disjoint spans of all private data, in text order; placeholders are never touched again."""
+    def spans(self, text: str) -> tuple[Span, ...]:
+        """Everything that was found, unsettled; what was replaced before is never found again."""
+        found = self._cache.get(text)
+        if found is None:
+            found = self.look(text)
+            self._cache.put(text, found)
+        return found
+
+    def look(self, text: str) -> tuple[Span, ...]:
+        """The same without the memory."""
         masked = mask_placeholders(text)
         found = [span for detector in self._detectors for span in detector.find(masked)]
-        if self._allowed:
-            found = [span for span in found if not self.allows(masked[span.start : span.end])]
-        return resolve(found)
+        if self._names is not None:
+            found += self._names.find([masked])[0]
+        return tuple(span for span in found if self._counts(span, masked))
 
-    def redact(self, text: str) -> Redaction:
-        """The text without private data.
+    def drops(self, kind: str) -> bool:
+        """Whether this kind is removed at all."""
+        return kind not in self._disabled
 
-        Scans until a scan finds nothing, because a replacement can lay bare what stood glued to it; so filtering a
-        filtered text changes nothing. A text that never comes to rest is replaced as a whole.
-        """
-        counts: Counter[str] = Counter()
-        for _ in range(_MAX_ROUNDS):
-            spans = self.spans(text)
-            if not spans:
-                return Redaction(text, counts)
-            counts.update(span.kind for span in spans)
-            text = replace(text, spans)
-        counts[UNFILTERABLE] += 1
-        return Redaction(label(UNFILTERABLE), counts)
+    def allows(self, value: str, kind: str) -> bool:
+        """Whether the operator named this value as harmless."""
+        return self._allows is not None and self._allows(value, kind)
+
+    def _counts(self, span: Span, text: str) -> bool:
+        return span.kind not in self._disabled and not self.allows(text[span.start : span.end], span.kind)

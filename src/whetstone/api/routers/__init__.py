@@ -16,6 +16,7 @@ from whetstone.api.routers import (
     models,
     ndjson,
     otlp,
+    privacy,
     prompts,
     storage,
     training,
@@ -41,4 +42,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     models.router,
     auto.router,
     prompts.router,
+    privacy.router,
 )

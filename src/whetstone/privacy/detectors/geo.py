@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from whetstone.privacy.detectors.detector import Match, PatternDetector
+from whetstone.privacy.detectors.geo_places import place_detectors, three_word_detector
 from whetstone.privacy.detectors.spans import Order
 
 KIND: Final = "geo"
@@ -23,7 +24,6 @@ _LNG = r"(?:lng|lon(?:g(?:itude)?)?)"
 # `lat` as a word of its own or as the tail of a compound: start_lat, homeLat; not `flat`.
 _WORD_START = r"(?:(?<![A-Za-z])|(?-i:(?<=[a-z])(?=L)))"
 _PREFIX = r"(?:[a-z]{1,12}_?)?"
-_DEGREES = r"\d{1,3}(?:\.\d{1,12})?\s?°\s?(?:\d{1,2}(?:\.\d{1,8})?\s?['′’]\s?(?:\d{1,2}(?:\.\d{1,8})?\s?[\"″”]\s?)?)?"
 
 
 def _plain_half(name: str, letters: str) -> str:
@@ -46,8 +46,15 @@ def _json_pair() -> str:
 
 
 _BARE = (
-    rf"(?:(?<![\w.]){_SIGN})?(?<![\w.])(?P<a>\d{{1,3}}\.\d{{2,}}+)(?:\s{{0,4}},\s{{0,4}}|%2C)"
+    rf"(?:(?<![\w.]){_SIGN})?(?<![\w.$€£¥])(?P<a>\d{{1,3}}\.\d{{2,}}+)(?:\s{{0,4}},\s{{0,4}}|%2C)"
     rf"(?P<b>{_SIGN}?\d{{1,3}}\.\d{{2,}}+)(?!\.?\d)"
+)
+
+
+# Amounts have two decimals, and a word or sign of money before them.
+_MONEY: Final = re.compile(r"\d+\.\d\d\s*,\s*\d+\.\d\d")
+_PRICED: Final = re.compile(
+    r"(?:\b(?:price|cost|total|amount|paid|pay|fee|usd|eur|gbp)s?\b|[$€£¥])[^\n]*\Z", re.IGNORECASE
 )
 
 
@@ -62,6 +69,8 @@ def plausible_pair(a: float, b: float) -> bool:
 
 
 def _plausible(match: Match) -> bool:
+    if _MONEY.fullmatch(match[0]) and _PRICED.search(match.string, max(0, match.start() - 24), match.start()):
+        return False
     return plausible_pair(float(match["a"]), float(match["b"].replace("−", "-")))
 
 
@@ -94,9 +103,6 @@ _JSON_SINGLE = (
 _PLAIN_SINGLE = (
     rf"\b(?:latitude|longitude)\s{{0,3}}(?:[:=]|is\b)\s{{0,3}}(?P<value>{_SIGN}?\d{{1,3}}\.\d{{2,30}}(?!\d))"
 )
-_POINT = rf"\bPOINT\s?Z?\s?\(\s?(?P<value>{_NUMBER}\s{{1,2}}{_NUMBER})"
-_COMPASS = rf"(?<![\d.])(?P<value>{_DEGREES}[NS]\b[\s,;/]{{0,3}}{_DEGREES}[EW])\b"
-
 _LAT_TRIGGERS = ("lat", "Lat", "LAT")
 _PLACE_TRIGGERS = ("ocation", "OCATION", "oord", "OORD", "gps", "GPS", "osition")
 
@@ -130,7 +136,7 @@ def geo_detectors() -> list[PatternDetector]:
         _geo(3, _PLACE, _PLACE_TRIGGERS, _has_decimal),
         _geo(4, _JSON_SINGLE, (*_LAT_TRIGGERS, "lng", "Lng", "lon", "Lon"), render=_render_quoted),
         _geo(4, _PLAIN_SINGLE, ("itude", "ITUDE")),
-        _geo(5, _COMPASS, ("°",)),
-        _geo(5, _POINT, ("POINT", "Point")),
+        *place_detectors(_geo),
+        three_word_detector(KIND, REPLACEMENT),
         _geo(6, _BARE, (".",), _plausible),
     ]

@@ -1,11 +1,12 @@
-"""Exact values that must not appear: secrets of this process's environment, and the operator's deny list."""
+"""Exact values that must not appear: secrets of this process's environment."""
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 
+from whetstone.privacy.detectors.credentials.tokens import trie
 from whetstone.privacy.detectors.spans import Order, Span
 from whetstone.privacy.replacement.placeholders import label
 
@@ -49,43 +50,43 @@ def _is_secret(name: str, value: str) -> bool:
     return not any(pattern.match(value) for pattern in patterns)
 
 
-@dataclass(frozen=True, slots=True)
 class SecretValueDetector:
-    """Every literal occurrence of a secret value; a short one only where it stands as a word of its own."""
+    """Every literal occurrence of a secret value; a short one only where it stands as a word of its own.
 
-    values: tuple[str, ...]
-    kind: str = "env-secret"
-    replacement: str = label("env-secret")
+    One pattern looks for the beginnings of all values, so that the time does not grow with their number.
+    """
+
+    kind = "env-secret"
+    replacement = label("env-secret")
+
+    def __init__(self, values: Collection[str]) -> None:
+        """The values, each with at least eight characters."""
+        self.values = tuple(values)
+        by_head: dict[str, list[str]] = defaultdict(list)
+        for value in sorted(set(values), key=len, reverse=True):
+            by_head[value[:_MIN_SECRET_LENGTH]].append(value)
+        self._by_head = dict(by_head)
+        self._heads = re.compile(trie(by_head)) if by_head else None
 
     def find(self, text: str) -> Iterator[Span]:
-        """Spans of all values, found by plain search."""
-        for value in self.values:
-            start = text.find(value)
-            while start >= 0:
+        """Spans of all values; those of different values may overlap."""
+        if self._heads is None:
+            return
+        ends: dict[str, int] = {}
+        head = self._heads.search(text)
+        while head is not None:
+            start = head.start()
+            for value in self._by_head[head[0]]:
                 end = start + len(value)
+                if start < ends.get(value, 0) or not text.startswith(value, start):
+                    continue
+                ends[value] = end
                 if len(value) >= _UNMISTAKABLE_LENGTH or _stands_alone(text, start, end):
                     yield Span(start, end, self.kind, self.replacement, Order.LISTED)
-                start = text.find(value, end)
+            head = self._heads.search(text, start + 1)
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:
     left = start > 0 and text[start].isalnum() and text[start - 1].isalnum()
     right = end < len(text) and text[end - 1].isalnum() and text[end].isalnum()
     return not (left or right)
-
-
-class DenyListDetector:
-    """The operator's own words (customers, hosts, projects), in any case, as whole words."""
-
-    kind = "deny-list"
-    replacement = label("deny-list")
-
-    def __init__(self, words: Collection[str]) -> None:
-        alternatives = sorted({word.strip() for word in words if word.strip()}, key=len, reverse=True)
-        body = "|".join(r"\s{1,3}".join(map(re.escape, word.split())) for word in alternatives)
-        self._pattern = re.compile(rf"(?<!\w)(?:{body})(?!\w)", re.IGNORECASE)
-
-    def find(self, text: str) -> Iterator[Span]:
-        """Spans of the listed words."""
-        for match in self._pattern.finditer(text):
-            yield Span(match.start(), match.end(), self.kind, self.replacement, Order.LISTED)

@@ -37,6 +37,7 @@ class Order(IntEnum):
     PERSON = 11
     LOCATION = 12
     ORGANIZATION = 13
+    ENCODED = 14
 
 
 class Span(NamedTuple):

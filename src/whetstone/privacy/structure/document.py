@@ -2,111 +2,117 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Any
+from typing import Any, Protocol
 
-from whetstone.privacy.scanner import TextScanner
-from whetstone.privacy.structure import embedded
-from whetstone.privacy.structure.content import MAX_DEPTH, ContentFilter, Counts, TooDeepError, free_key
+from whetstone.privacy.detectors.spans import Tier
+from whetstone.privacy.replacement.placeholders import label
+from whetstone.privacy.structure.content import MAX_DEPTH, JsonWalker, TooDeepError, Visitor, Walker
+from whetstone.privacy.structure.edits import Edit
+from whetstone.privacy.structure.json_text import parse
 from whetstone.privacy.structure.keys import rule_for
 from whetstone.privacy.structure.shape import IDENTIFIER, TRAJECTORY, Shape
-
-FieldCounts = Counter[tuple[str, str]]
-"""Replacements by field path and kind."""
 
 # Tags that contract §4.3 makes from a call's own fields, in lower case and without punctuation.
 _TAGGED = {"purpose": "purpose:", "actionType": "action:", "stepType": "step:"}
 _OTHER_FIELD = "(other)"  # a key that the contract does not name may itself be private
+_TAG = "tag"
 
 
-class DocumentFilter:
-    """Filters trajectory documents. Not safe for concurrent use."""
+class DocumentVisitor(Visitor, Protocol):
+    """A visitor that is told which field of the document the leaves belong to."""
 
-    def __init__(self, content: ContentFilter, forbidden: TextScanner) -> None:
-        """`forbidden` finds what no identifier may hold; `content` filters everything else."""
-        self._content = content
-        self._forbidden = forbidden
+    field: str
 
-    def filter(self, document: dict[str, Any]) -> tuple[dict[str, Any], FieldCounts]:
-        """A filtered copy and what was replaced where.
+    def keeps(self, identifier: str) -> bool:
+        """Whether an identifier holds nothing that must go."""
 
-        Raises TooDeepError, RecursionError or TypeError when it cannot be walked.
-        """
-        counts: FieldCounts = Counter()
-        return self._object(document, TRAJECTORY, "", counts, 0), counts
 
-    def _object(
-        self, members: dict[str, Any], shape: Shape, path: str, counts: FieldCounts, depth: int
-    ) -> dict[str, Any]:
+class DocumentWalker:
+    """Builds filtered copies of trajectory documents."""
+
+    def __init__(self, visitor: DocumentVisitor, walker: Walker) -> None:
+        """`walker` walks the content, with the same visitor."""
+        self._visitor = visitor
+        self._walker = walker
+
+    def document(self, document: dict[str, Any]) -> dict[str, Any]:
+        """The copy. Raises TooDeepError, RecursionError or TypeError when the document cannot be walked."""
+        return self._object(document, TRAJECTORY, "", 0)
+
+    def _object(self, members: dict[str, Any], shape: Shape, path: str, depth: int) -> dict[str, Any]:
         if depth > MAX_DEPTH:
             raise TooDeepError
         result: dict[str, Any] = {}
+        stale = self._stale_tags(members)
         for key, value in members.items():
-            if not shape.knows(key):
-                self._unknown_member(key, value, path, counts, result)
-                continue
             field = f"{path}.{key}" if path else key
-            if key in shape.ids:
-                result[key] = self._identifier(value, field, counts)
+            if not shape.knows(key):
+                self._visitor.field = f"{path}.{_OTHER_FIELD}" if path else _OTHER_FIELD
+                self._unknown_member(key, value, members, result)
             elif key in shape.parts:
-                result[key] = self._part(value, shape.parts[key], field, counts, depth + 1)
+                result[key] = self._part(value, shape.parts[key], field, depth + 1)
             else:
-                result[key] = self._free(value, field, counts)
-        return _without_stale_tags(members, result)
+                self._visitor.field = field
+                if key in shape.ids:
+                    result[key] = self._identifier(value)
+                elif key == "tags" and stale:
+                    result[key] = self._tags(value, stale)
+                else:
+                    result[key] = self._walker.value(value, key=key)
+        return result
 
-    def _unknown_member(
-        self, key: Any, value: Any, path: str, counts: FieldCounts, result: dict[str, Any]
-    ) -> None:
+    def _unknown_member(self, key: Any, value: Any, members: dict[str, Any], result: dict[str, Any]) -> None:
         if not isinstance(key, str):
             raise TypeError("keys of a trajectory document are strings")
-        found: Counts = Counter()
-        filtered = self._content.value(value, found, rule_for(key))
-        result[free_key(self._content.key(key, found), result)] = filtered
-        _book(counts, f"{path}.{_OTHER_FIELD}" if path else _OTHER_FIELD, found)
+        copy = self._walker.value(value, rule_for(key, "", members), key)
+        result[self._walker.key(key, result)] = copy
 
-    def _part(self, value: Any, shape: Shape, field: str, counts: FieldCounts, depth: int) -> Any:
+    def _part(self, value: Any, shape: Shape, field: str, depth: int) -> Any:
         if isinstance(value, dict):
-            return self._object(value, shape, field, counts, depth)
+            return self._object(value, shape, field, depth)
         if isinstance(value, list | tuple) and all(isinstance(item, dict) for item in value):
-            return [self._object(item, shape, field, counts, depth) for item in value]
-        if isinstance(value, str):
-            return self._json_part(value, shape, field, counts, depth)
-        return self._free(value, field, counts)
+            return [self._object(item, shape, field, depth) for item in value]
+        if isinstance(value, str) and (part := parse(value)) is not None:
+            return self._json_part(value, part, shape, field, depth)
+        self._visitor.field = field
+        return self._walker.value(value)
 
-    def _json_part(self, text: str, shape: Shape, field: str, counts: FieldCounts, depth: int) -> str:
+    def _json_part(self, text: str, part: Any, shape: Shape, field: str, depth: int) -> str:
         """Structure that is stored as JSON text, such as `stepsJson`."""
-        part = embedded.parse(text)
-        if part is None:
-            return str(self._free(text, field, counts))
-        found: FieldCounts = Counter()
-        filtered = self._part(part, shape, field, found, depth)
-        counts.update(found)
-        return embedded.write(filtered, text) if found else text
+        inside = JsonWalker(text, self._visitor, self._walker.book)
+        DocumentWalker(self._visitor, inside)._part(part, shape, field, depth)
+        return self._walker.rewritten(text, inside.found())
 
-    def _identifier(self, value: Any, field: str, counts: FieldCounts) -> Any:
-        """An identifier stays, unless it is no identifier at all, a credential, or holds a listed value."""
-        if isinstance(value, str):
-            if IDENTIFIER.match(value) and not self._forbidden.spans(value):
-                return value
-        elif isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
-            return [self._identifier(item, field, counts) for item in value]
-        return self._free(value, field, counts)
+    def _identifier(self, value: Any) -> Any:
+        """An identifier stays, unless it is no identifier at all, or holds what must never appear."""
+        if isinstance(value, str) and self._stays(value):
+            return value
+        if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+            return [self._identifier(item) for item in value]
+        return self._walker.value(value)
 
-    def _free(self, value: Any, field: str, counts: FieldCounts) -> Any:
-        found: Counts = Counter()
-        filtered = self._content.value(value, found)
-        _book(counts, field, found)
-        return filtered
+    def _stays(self, value: str) -> bool:
+        return IDENTIFIER.match(value) is not None and self._visitor.keeps(value)
 
+    def _stale_tags(self, members: dict[str, Any]) -> tuple[str, ...]:
+        """Beginnings of the tags that spell, in another way, a field that has to be replaced."""
+        if "tags" not in members:
+            return ()
+        fields = ((members.get(key), prefix) for key, prefix in _TAGGED.items())
+        return tuple(prefix for value, prefix in fields if isinstance(value, str) and self._goes(value))
 
-def _without_stale_tags(members: dict[str, Any], filtered: dict[str, Any]) -> dict[str, Any]:
-    """Drop the tags that were made from a field whose value had to be replaced: they spell it differently."""
-    stale = tuple(prefix for key, prefix in _TAGGED.items() if members.get(key) != filtered.get(key))
-    if stale and isinstance(tags := filtered.get("tags"), list):
-        filtered["tags"] = [tag for tag in tags if not str(tag).startswith(stale)]
-    return filtered
+    def _goes(self, value: str) -> bool:
+        return not self._stays(value) and bool(self._visitor.text(value, None))
 
+    def _tags(self, tags: Any, stale: tuple[str, ...]) -> Any:
+        if not isinstance(tags, list):
+            return self._walker.value(tags)
+        return [self._tag(tag, stale) for tag in tags]
 
-def _book(counts: FieldCounts, field: str, found: Counts) -> None:
-    for kind, number in found.items():
-        counts[field, kind] += number
+    def _tag(self, tag: Any, stale: tuple[str, ...]) -> Any:
+        prefix = next((prefix for prefix in stale if str(tag).startswith(prefix)), None)
+        if prefix is None or not isinstance(tag, str):
+            return self._walker.value(tag)
+        if tag == prefix + label(_TAG):
+            return tag
+        return self._walker.replaced(tag, [Edit(len(prefix), len(tag), label(_TAG), _TAG, Tier.STRUCTURE)])

@@ -1,150 +1,150 @@
-"""Keys that say what their value is: `email`, `homeLat`, `api_key`, `Authorization`.
+"""Keys that say what their value is: `email`, `homeLat`, `api_key`, `Authorization`, `vorname`, `date_of_birth`.
 
 One table serves structured data (`{"password": "…"}`) and, through the assignment detector, the same members written
-in plain text.
+in plain text. Words that mean something private only in company (`name`, `city`, `expiry`) ask the keys around them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Collection
 from functools import lru_cache
+from itertools import islice
 from typing import Final
 
-from whetstone.privacy.detectors.address import ADDRESS
-from whetstone.privacy.detectors.contact import EMAIL, PHONE
-from whetstone.privacy.detectors.geo import REPLACEMENT as GEO
-from whetstone.privacy.replacement.placeholders import has_placeholder, label
+from whetstone.privacy.replacement.placeholders import has_placeholder
+from whetstone.privacy.structure import key_table as table
+from whetstone.privacy.structure.key_table import ENTRIES, Company, Entry, KeyRule
+
+__all__ = ["KeyRule", "rule_for"]
 
 _MAX_KEY_LENGTH = 64
-# What stands under such keys in schemas, forms and examples, and is nobody's data.
-_TYPE_WORDS: Final = frozenset(
-    [
-        "string", "str", "text", "varchar", "char", "number", "numeric", "integer", "int", "float", "double",
-        "decimal", "bool", "boolean", "true", "false", "yes", "no", "null", "none", "nil", "nan", "undefined",
-        "unknown", "n/a", "na", "optional", "required", "missing", "invalid", "valid", "verified",
-        "unverified", "hidden", "masked", "redacted", "any", "object", "array", "list", "enum", "date",
-        "email", "e-mail", "mail", "phone", "mobile", "telephone", "password", "secret", "token", "key",
-        "api_key", "apikey", "authorization", "bearer", "basic", "ssn", "lat", "lng", "latitude", "longitude",
-        "changeme", "example", "default", "pending", "sms", "both", "home", "work",
-    ]
-)  # fmt: skip
-_TEMPLATE: Final = re.compile(
-    r"\$\{?[A-Za-z_][\w.]*\}?\Z|\{\{[^{}]*\}\}\Z|%[A-Z_]+%\Z|[*•.xX#_-]+\Z|process\.env\.\w+\Z|os\.environ\b.*\Z"
-    r"|<(?:your|the|my|an?|insert|enter)[ _-][\w -]*>\Z|your[_-][\w-]*\Z",
-    re.IGNORECASE,
-)
-_NUMERIC: Final = re.compile(r"\s{0,4}[-+−]?\d{1,3}(?:[.,]\d{1,30})?\s{0,2}°?\s{0,2}[NSEWnsew]?\s{0,4}\Z")
-
-
-@dataclass(frozen=True, slots=True)
-class KeyRule:
-    """What to do with the value under a telling key."""
-
-    kind: str
-    replacement: str
-    accepts: Callable[[str], bool]
-    numbers: bool = True
-    """Whether plain numbers are such values too."""
-    holds_value: bool = False
-    """Whether an object under the key carries the secret in its member `value`."""
-
-
-def _meaningful(text: str) -> bool:
-    stripped = text.strip()
-    return (
-        any(map(str.isalnum, stripped))
-        and stripped.lower() not in _TYPE_WORDS
-        and _TEMPLATE.match(stripped) is None
-    )
-
-
-def _one_line(text: str) -> bool:
-    return _meaningful(text) and len(text) <= 254 and "\n" not in text
-
-
-def _digits_at_least(minimum: int) -> Callable[[str], bool]:
-    def accepts(text: str) -> bool:
-        return len(text) <= 64 and sum(character.isdigit() for character in text) >= minimum
-
-    return accepts
-
-
-def _numeric(text: str) -> bool:
-    return _NUMERIC.match(text) is not None
-
-
-def _token_like(text: str) -> bool:
-    return _meaningful(text) and len(text.strip()) >= 4
-
-
-_EMAIL_RULE = KeyRule("email", EMAIL, _one_line, numbers=False)
-_PHONE_RULE = KeyRule("phone", PHONE, _digits_at_least(5))
-_GEO_RULE = KeyRule("geo", GEO, _numeric)
-_ADDRESS_RULE = KeyRule("address", ADDRESS, _one_line, numbers=False)
-
-
-def _secret(kind: str, accepts: Callable[[str], bool] = _meaningful) -> KeyRule:
-    return KeyRule(kind, label(kind), accepts, holds_value=True)
-
-
-_PASSWORD_RULE = _secret("password")
-_TOKEN_RULE = _secret("token", _token_like)
-_API_KEY_RULE = _secret("api-key", _token_like)
-
-# Last word, or last two words, of a key.
-_RULES: Final[dict[str, KeyRule]] = {
-    **dict.fromkeys(
-        ("email", "emails", "email address", "email addresses", "e mail", "emailaddress"), _EMAIL_RULE
-    ),
-    **dict.fromkeys(
-        ("phone", "phones", "telephone", "mobile", "cellphone", "tel", "fax", "msisdn"), _PHONE_RULE
-    ),
-    **dict.fromkeys(
-        (
-            f"{device} {word}"
-            for device in ("phone", "mobile", "telephone", "fax", "cell")
-            for word in ("number", "numbers")
-        ),
-        _PHONE_RULE,
-    ),
-    "phonenumber": _PHONE_RULE,
-    **dict.fromkeys(("lat", "latitude", "lng", "lon", "longitude"), _GEO_RULE),
-    **dict.fromkeys(("street address", "postal address", "home address", "mailing address"), _ADDRESS_RULE),
-    **dict.fromkeys(("password", "passwd", "pwd", "passphrase", "passcode"), _PASSWORD_RULE),
-    **dict.fromkeys(("secret", "secrets", "secret key", "client secret"), _secret("secret")),
-    **dict.fromkeys(("token", "jwt"), _TOKEN_RULE),
-    **dict.fromkeys(
-        ("api key", "apikey", "access key", "account key", "auth key", "api keys"), _API_KEY_RULE
-    ),
-    **dict.fromkeys(("private key", "privatekey", "signing key", "encryption key"), _secret("private-key")),
-    **dict.fromkeys(("authorization", "set cookie"), _secret("authorization", _token_like)),
-    **dict.fromkeys(
-        ("ssn", "social security", "social security number"), _secret("ssn", _digits_at_least(4))
-    ),
-    **dict.fromkeys(("cvv", "cvc", "card number"), _secret("card-number", _digits_at_least(3))),
-}
-# Tokens that are places in a list or units of text, not secrets: nextPageToken, eos_token.
+_MAX_SIBLINGS = 64
+_MAX_TAIL = 5
+# Tokens that are places in a list or units of text, not secrets: nextPageToken, eos_token; and CSRF guards of a form.
 _HARMLESS_TOKENS: Final = frozenset(
     [
         "page", "next", "continuation", "sync", "cursor", "prev", "previous", "max", "min", "pad", "eos",
         "bos", "unk", "stop", "start", "end", "special", "mask", "sep", "cls", "first", "last", "prompt",
-        "completion", "input", "output",
+        "completion", "input", "output", "csrf", "xsrf", "antiforgery",
     ]
 )  # fmt: skip
-_WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
+_KINDS_OF_SECRETS: Final = frozenset(
+    ["password", "token", "secret", "api-key", "private-key", "authorization", "card-number"]
+)
+
+
+def rule_for(key: str, parent: str | None = None, siblings: Collection[str] = ()) -> KeyRule | None:
+    """The rule of a key, by its last words in any spelling (`userEmail`, `x-api-key`, `START_LAT`); or None.
+
+    `parent` is the key of the object (or of the array of objects) that the member stands in, `siblings` are the keys
+    of that object. They decide about words that mean something private only in company.
+    """
+    entry, company = _entry(key)
+    if entry is None:
+        return None
+    if not entry.among and not entry.never_among:
+        return entry.rule
+    around = company | (_parents_company(parent) if parent else Company.NONE)
+    if entry.among & around:
+        return entry.rule  # the parent, or the key itself, says it
+    beside = _company_of(siblings)
+    evidence = entry.among & beside
+    if entry.never_among & beside and not evidence & ~Company.REACHABLE:
+        return None
+    return entry.rule if evidence or not entry.among else None
 
 
 @lru_cache(maxsize=8192)
-def rule_for(key: str) -> KeyRule | None:
-    """The rule of a key, by its last words in any spelling (`userEmail`, `x-api-key`, `START_LAT`); or None."""
+def _entry(key: str) -> tuple[Entry | None, Company]:
+    """What the last words of a key say, and what those before them are about."""
     if len(key) > _MAX_KEY_LENGTH or has_placeholder(key):
+        return None, Company.NONE
+    words = _split(key)
+    if not words or (words[-1] == "token" and len(words) > 1 and words[-2] in _HARMLESS_TOKENS):
+        return None, Company.NONE
+    found = _by_tail(words)
+    if found is None and words[-1].isdigit():
+        found = _by_tail(words[:-1])
+    if found is None:
+        found = _by_singular(words)
+    if found is None:
+        return None, Company.NONE
+    entry, rest = found
+    return entry, _meaning(rest)
+
+
+def _by_tail(words: list[str]) -> tuple[Entry, list[str]] | None:
+    for length in range(min(_MAX_TAIL, len(words)), 0, -1):
+        entry = ENTRIES.get(" ".join(words[-length:]))
+        if entry is not None:
+            return entry, words[:-length]
+    return None
+
+
+def _by_singular(words: list[str]) -> tuple[Entry, list[str]] | None:
+    """`attendees`, `customer_names`; but `tokens` are a number, and `passes` and `pins` are many things."""
+    last = words[-1]
+    if len(last) < 4 or not last.endswith("s") or last.endswith("ss"):
         return None
-    words = [word.lower() for word in _WORDS.findall(key)]
+    found = _by_tail([*words[:-1], last[:-1]])
+    return None if found is None or found[0].rule.kind in _KINDS_OF_SECRETS else found
+
+
+def _split(key: str) -> list[str]:
+    if not key.isascii():
+        decomposed = unicodedata.normalize("NFKD", key.replace("ß", "ss").replace("ł", "l").replace("ø", "o"))
+        key = unicodedata.normalize("NFC", "".join(c for c in decomposed if not "\u0300" <= c <= "\u036f"))
+    return [word.lower() for word in _WORDS.findall(key)]
+
+
+def _meaning(words: list[str]) -> Company:
+    """What words before the telling ones, or those of the key above, are about."""
     if not words:
-        return None
-    if words[-1] == "token" and len(words) > 1 and words[-2] in _HARMLESS_TOKENS:
-        return None
-    tails = (" ".join(words[-length:]) for length in (3, 2, 1))
-    return next((_RULES[tail] for tail in tails if tail in _RULES), None)
+        return Company.NONE
+    last = words[-1] if not words[-1].isdigit() or len(words) == 1 else words[-2]
+    forms = {last, last.removesuffix("s")}
+    meaning = Company.NONE
+    if not table.PERSONS.isdisjoint(forms):
+        meaning |= Company.PERSON
+    if not table.ADDRESSES.isdisjoint(forms):
+        meaning |= Company.ADDRESS
+    if not table.NAMES.isdisjoint(forms):
+        meaning |= Company.NAME
+    if not table.CARDS.isdisjoint(forms):
+        meaning |= Company.CARD
+    return meaning
+
+
+@lru_cache(maxsize=2048)
+def _parents_company(parent: str) -> Company:
+    return _meaning(_split(parent)) if len(parent) <= _MAX_KEY_LENGTH else Company.NONE
+
+
+def _company_of(siblings: Collection[str]) -> Company:
+    company = Company.NONE
+    for sibling in islice(siblings, _MAX_SIBLINGS):
+        if isinstance(sibling, str):
+            company |= _hint(sibling)
+    return company
+
+
+@lru_cache(maxsize=8192)
+def _hint(key: str) -> Company:
+    """What a key says about those beside it."""
+    if len(key) > _MAX_KEY_LENGTH:
+        return Company.NONE
+    words = set(_split(key))
+    hint = Company.NONE
+    for vocabulary, meaning in (
+        (table.ABOUT_PERSONS, Company.PERSON),
+        (table.ABOUT_THINGS, Company.THING),
+        (table.ABOUT_LOGINS, Company.LOGIN),
+        (table.ABOUT_PIECES, Company.PIECES),
+    ):
+        if not vocabulary.isdisjoint(words):
+            hint |= meaning
+    entry, _ = _entry(key)
+    return hint if entry is None else hint | entry.hints

@@ -1,0 +1,67 @@
+"""What was found in one trajectory, so that it is removed everywhere in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from whetstone.privacy.detectors.spans import Order, Span
+from whetstone.privacy.names.known import KnownNames
+
+NAME_KINDS: Final = frozenset(["person", "location", "organization"])
+_MIN_VALUE_LENGTH = 6
+# What has no shape of its own, and was told by the words or the key next to it: elsewhere it would pass.
+_VALUE_ORDERS: Final = frozenset(
+    [Order.CREDENTIAL, Order.ASSIGNMENT, Order.IDENTITY, Order.PHONE, Order.DATE]
+)
+_WORDS: Final = re.compile(r"[a-z]+(?:[ _-][a-z]+)*\Z", re.IGNORECASE)
+
+
+class Findings:
+    """Names in all their forms, and numbers and secrets to the letter."""
+
+    def __init__(self) -> None:
+        self._known = KnownNames()
+        self.names: dict[tuple[str, str], None] = {}
+        """Names and their kinds, in the order in which they were found."""
+        self._values: dict[str, Span] = {}
+        self._pattern: re.Pattern[str] | None = None
+
+    def __len__(self) -> int:
+        """How much is known; grows when something new is learned."""
+        return len(self.names) + len(self._values)
+
+    def learn(self, span: Span, value: str) -> None:
+        """Note a find. Only what cannot be an ordinary word is looked for elsewhere."""
+        if span.kind in NAME_KINDS:
+            self.learn_name(value, span.kind)
+        elif span.order in _VALUE_ORDERS and _is_telling(value) and value not in self._values:
+            self._values[value] = span
+            self._pattern = None
+
+    def learn_name(self, name: str, kind: str) -> None:
+        """Note the name of a person, a place or an organisation."""
+        if (name, kind) not in self.names:
+            self.names[name, kind] = None
+            self._known.add(name, kind)
+
+    def find(self, text: str) -> Iterator[Span]:
+        """Every occurrence of what is known."""
+        if self.names:
+            yield from self._known.find(text)
+        if self._values:
+            for match in self._compiled().finditer(text):
+                yield self._values[match[0]]._replace(start=match.start(), end=match.end())
+
+    def _compiled(self) -> re.Pattern[str]:
+        if self._pattern is None:
+            longest_first = sorted(self._values, key=len, reverse=True)
+            self._pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
+        return self._pattern
+
+
+def _is_telling(value: str) -> bool:
+    if len(value) < _MIN_VALUE_LENGTH or "\n" in value:
+        return False
+    return any(map(str.isdigit, value)) or not _WORDS.match(value)

@@ -1,0 +1,124 @@
+"""Starts the worker process, talks to it, and starts it again when it has died."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Any, Final
+
+from whetstone.errors import UnavailableError
+from whetstone.privacy.names.entity import Found
+from whetstone.privacy.names.models import INSTALL_HINT
+from whetstone.privacy.names.protocol import receive, send
+from whetstone.settings import environment
+
+_COMMAND: Final = ("-P", "-m", "whetstone.privacy.names.worker")
+_INHERITED: Final = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "VIRTUAL_ENV",
+    "LD_LIBRARY_PATH",
+    "PYTHONPATH",
+    "SYSTEMROOT",
+)
+_ONE_THREAD: Final = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS"), "1"
+)
+_OFFLINE: Final = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONWARNINGS": "ignore"}
+_ATTEMPTS: Final = 2
+_STOP_SECONDS: Final = 5.0
+
+
+class WorkerProcess:
+    """The worker of this process. Thread-safe; one request at a time, since the worker has one core."""
+
+    def __init__(self, idle_seconds: float) -> None:
+        self._idle_seconds = idle_seconds
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def pid(self) -> int | None:
+        """The worker's process id while it runs."""
+        process = self._process
+        return process.pid if process is not None and process.poll() is None else None
+
+    def find(self, texts: Sequence[str]) -> list[list[Found]]:
+        """What the models find in each text.
+
+        Raises:
+            UnavailableError: the worker cannot be started, or died twice in a row.
+        """
+        with self._lock:
+            for _ in range(_ATTEMPTS):
+                answer = self._ask({"texts": list(texts)})
+                if answer is not None:
+                    return [[Found(*item) for item in found] for found in answer["found"]]
+        msg = (
+            "The process that looks for names died twice. It needs about 250 MB of memory; make room for it, or set "
+            "WHETSTONE_PRIVACY_NAMES=off to filter without it."
+        )
+        raise UnavailableError(msg)
+
+    def stop(self) -> None:
+        """End the worker. It is started again when it is asked something."""
+        with self._lock:
+            self._discard()
+
+    def _ask(self, message: dict[str, Any]) -> dict[str, Any] | None:
+        """The answer; None when the worker died."""
+        if self._process is not None and self._process.poll() is not None:
+            self._discard()  # it ended because nobody had asked for a while
+        if self._process is None and not self._start():
+            return None
+        process = self._process
+        if process is None or process.stdin is None or process.stdout is None:
+            return None
+        try:
+            send(process.stdin, message)
+            answer = receive(process.stdout)
+        except (OSError, ValueError):
+            answer = None
+        except BaseException:
+            self._discard()  # its answer would be taken for that of the next request
+            raise
+        if answer is None:
+            self._discard()
+        return answer
+
+    def _start(self) -> bool:
+        """Whether the worker is up. Raises UnavailableError when it says why it cannot be."""
+        command = [sys.executable, *_COMMAND, str(self._idle_seconds)]
+        variables = environment(_INHERITED) | _ONE_THREAD | _OFFLINE
+        self._process = subprocess.Popen(  # noqa: S603 - this very interpreter and our own module
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=variables
+        )
+        greeting = receive(self._process.stdout) if self._process.stdout is not None else None
+        if greeting is not None and greeting.get("ready"):
+            return True
+        self._discard()
+        if greeting is None:
+            return False
+        error = str(greeting.get("error"))
+        raise UnavailableError(
+            error
+            if INSTALL_HINT in error
+            else f"The models for names cannot be loaded: {error}. {INSTALL_HINT}"
+        )
+
+    def _discard(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait(_STOP_SECONDS)
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()

@@ -1,0 +1,220 @@
+"""Filters the leaves of one trajectory: first all are surveyed, then each is rewritten with what is known of all."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from whetstone.privacy.detectors.identity import is_card_number
+from whetstone.privacy.detectors.spans import Order, Span, Tier, resolve
+from whetstone.privacy.findings import NAME_KINDS, Findings
+from whetstone.privacy.replacement.placeholders import label, mask_placeholders, only_placeholders
+from whetstone.privacy.replacement.replacer import Replacer
+from whetstone.privacy.scanner import TextScanner
+from whetstone.privacy.structure import encodings
+from whetstone.privacy.structure.content import json_edits
+from whetstone.privacy.structure.edits import Edit, Rewrite, apply
+from whetstone.privacy.structure.keys import KeyRule, rule_for
+
+UNFILTERABLE: Final = "unfilterable"
+_MAX_ROUNDS = 8
+_MAX_LAYERS = 4  # base64 of JSON of a query string …
+_CARD_LENGTHS = range(13, 20)
+_BEYOND_LITERAL: Final = re.compile(r"[\"\\\[\]{}]")
+
+
+class Survey:
+    """Visits every leaf without changing it, and gathers the plain texts and what keys tell about values."""
+
+    field = ""
+
+    def __init__(self, findings: Findings, scanner: TextScanner) -> None:
+        self._findings = findings
+        self._scanner = scanner
+        self._seen: set[str] = set()
+        self.texts: list[str] = []
+        """The different plain texts, in document order, encoded ones decoded."""
+        self.documents: list[str] = []
+        """The JSON texts: what their keys and neighbouring values say is not in the leaves."""
+
+    def text(self, text: str, rule: KeyRule | None) -> Sequence[Edit]:
+        """Notes a string; changes nothing."""
+        self._teach(text, rule)
+        self._look(text, 0)
+        return ()
+
+    def number(self, number: int | float, rule: KeyRule | None) -> Edit | None:  # noqa: ARG002 - part of the interface
+        """Numbers teach nothing."""
+        return None
+
+    def whole(self, value: Any) -> None:
+        """Notes an object or array of the trajectory."""
+        self.documents.append(json.dumps(value, ensure_ascii=False))
+
+    def keeps(self, identifier: str) -> bool:  # noqa: ARG002 - part of the interface
+        """Identifiers are looked at when they are rewritten."""
+        return True
+
+    @property
+    def gathered(self) -> Iterator[str]:
+        """Everything that is looked at."""
+        yield from self.texts
+        yield from self.documents
+
+    def learn(self) -> None:
+        """Look at everything that was gathered, and note what must go everywhere."""
+        self._scanner.prepare(self.gathered)
+        for text in self.texts:
+            for span in self._scanner.spans(text):
+                self._findings.learn(span, text[span.start : span.end])
+        for text in self.documents:
+            for span in self._scanner.spans(text):
+                value = text[span.start : span.end]
+                if not _BEYOND_LITERAL.search(value):
+                    self._findings.learn(span, value)
+
+    def _teach(self, text: str, rule: KeyRule | None) -> None:
+        """Note what a key says about its value."""
+        if rule is None or not _takes(rule, text, self._scanner):
+            return
+        if rule.names:
+            self._findings.learn_name(text.strip(), rule.kind)
+        elif rule.kind not in NAME_KINDS:
+            self._findings.learn(_of_rule(rule, text.strip()), text.strip())
+
+    def _look(self, text: str, layer: int) -> None:
+        if text in self._seen:
+            return
+        self._seen.add(text)
+        if json_edits(text, self) is not None:
+            self.documents.append(text)
+            return
+        self.texts.append(text)
+        if layer < _MAX_LAYERS:
+            for encoded in encodings.find(text):
+                self._teach(encoded.decoded, rule_for(encoded.key) if encoded.key else None)
+                self._look(encoded.decoded, layer + 1)
+
+
+class Redactor:
+    """Visits every leaf and says how it must be rewritten."""
+
+    field = ""
+
+    def __init__(
+        self, scanner: TextScanner, findings: Findings, replacer: Replacer, forbidden: TextScanner
+    ) -> None:
+        """`forbidden` finds what not even an identifier may hold."""
+        self._scanner = scanner
+        self._findings = findings
+        self.replacer = replacer
+        self._forbidden = forbidden
+        self._memory: dict[tuple[str, KeyRule | None], Sequence[Edit]] = {}
+        self._layer = 0
+
+    def text(self, text: str, rule: KeyRule | None) -> Sequence[Edit]:
+        """The edits after which nothing is found any more; filtering again is idle.
+
+        A replacement can lay bare what stood glued to it, or turn a text into JSON: so it goes on until a round finds
+        nothing. A text that never comes to rest is replaced as a whole.
+        """
+        known = self._memory.get((text, rule))
+        if known is None:
+            known = self._settle(text, rule)
+            self._memory[text, rule] = known
+        return known
+
+    def number(self, number: int | float, rule: KeyRule | None) -> Edit | None:
+        """A number that its key, its checksum or another place of the trajectory tells to be private."""
+        written = getattr(number, "written", None) or str(number)
+        span: Span | None = None
+        if rule is not None and rule.numbers and self._scanner.drops(rule.kind) and rule.accepts(written):
+            span = _of_rule(rule, written)
+        elif isinstance(number, int) and len(written) in _CARD_LENGTHS and is_card_number(written):
+            span = Span(0, len(written), "card-number", label("card-number"), Order.IDENTITY)
+        else:
+            span = next(
+                (found for found in self._findings.find(written) if found.end - found.start == len(written)),
+                None,
+            )
+        if span is None or not self._scanner.drops(span.kind) or self._scanner.allows(written, span.kind):
+            return None
+        edit = self._edit(span._replace(start=0, end=len(written)), written)
+        self._memory[written, rule] = [edit]
+        return edit
+
+    def explain(self, before: str, after: str) -> Sequence[Edit]:
+        """The edits by which a leaf of this trajectory became another."""
+        made = (edits for (text, _), edits in self._memory.items() if text == before)
+        return next((edits for edits in made if apply(before, edits) == after), ())
+
+    def whole(self, value: Any) -> None:
+        """Leaves are rewritten one by one."""
+
+    def keeps(self, identifier: str) -> bool:
+        """Whether an identifier holds no credential, no listed value and no name of this trajectory."""
+        if self._forbidden.spans(identifier):
+            return False
+        return next(self._findings.find(mask_placeholders(identifier)), None) is None
+
+    def _settle(self, text: str, rule: KeyRule | None) -> Sequence[Edit]:
+        rewrite = Rewrite(text)
+        for _ in range(_MAX_ROUNDS):
+            edits = self._round(rewrite.text, rule)
+            if not edits:
+                return rewrite.edits
+            rewrite.apply(edits)
+        return [Edit(0, len(text), label(UNFILTERABLE), UNFILTERABLE, Tier.RULES)]
+
+    def _round(self, text: str, rule: KeyRule | None) -> Sequence[Edit]:
+        edits = json_edits(text, self)
+        if edits is None:
+            edits = [self._edit(span, text) for span in resolve(self._spans(text))]
+        if rule is None or not _takes(rule, text, self._scanner) or only_placeholders(apply(text, edits)):
+            return edits
+        return [self._edit(_of_rule(rule, text), text)]
+
+    def _spans(self, text: str) -> Iterator[Span]:
+        for span in self._scanner.spans(text):
+            self._findings.learn(span, text[span.start : span.end])
+            yield span
+        masked = mask_placeholders(text)
+        for span in self._findings.find(masked):
+            if self._scanner.drops(span.kind) and not self._scanner.allows(
+                masked[span.start : span.end], span.kind
+            ):
+                yield span
+        if self._layer < _MAX_LAYERS:
+            yield from self._encoded(masked)
+
+    def _encoded(self, text: str) -> Iterator[Span]:
+        """Encoded stretches that hold something, each replaced by the encoding of what is left of it."""
+        for encoded in encodings.find(text):
+            self._layer += 1
+            edits = self.text(encoded.decoded, rule_for(encoded.key) if encoded.key else None)
+            self._layer -= 1
+            if edits:
+                first = edits[0]
+                rewritten = encoded.encode(apply(encoded.decoded, edits))
+                yield Span(encoded.start, encoded.end, first.kind, rewritten, Order.ENCODED, tier=first.tier)
+
+    def _edit(self, span: Span, text: str) -> Edit:
+        value = text[span.start : span.end]
+        chosen = span.replacement if span.order is Order.ENCODED else self.replacer.replacement(span, value)
+        return Edit(span.start, span.end, chosen, span.kind, span.tier)
+
+
+def _takes(rule: KeyRule, text: str, scanner: TextScanner) -> bool:
+    """Whether the rule of a key removes the string as a whole."""
+    return (
+        scanner.drops(rule.kind)
+        and not only_placeholders(text)
+        and rule.accepts(text)
+        and not scanner.allows(text, rule.kind)
+    )
+
+
+def _of_rule(rule: KeyRule, text: str) -> Span:
+    return Span(0, len(text), rule.kind, rule.replacement, Order.ASSIGNMENT, tier=Tier.STRUCTURE)
