@@ -60,6 +60,22 @@ PERSONAL: dict[str, str] = {
     "geo/labelled": "lat: 37.7749, lng: -122.4194",
     "geo/json": '"latitude":40.71,"longitude":-74.0',
     "geo/degrees": "37.7749° N, 122.4194° W",
+    "email/spelled": "jane at example dot com",
+    "phone/germany": "+49 (0)30 123456",
+    "phone/france": "06 12 34 56 78",
+    "phone/mobile": "0151 23456789",
+    "address/germany": "Musterstraße 12, 10115 Berlin",
+    "address/france": "12 rue de la Paix, 75002 Paris",
+    "address/spain": "Calle Mayor 5, 28013 Madrid",
+    "address/netherlands": "Keizersgracht 123, 1015 CJ Amsterdam",
+    "address/britain": "10 Downing Street, London, SW1A 2AA",
+    "national-id/spain": "12345678Z",
+    "national-id/italy": "RSSMRA85T10A562S",
+    "national-id/brazil": "529.982.247-25",
+    "vehicle": "1HGCM82633A004352",
+    "mac-address": "00:1A:2B:3C:4D:5E",
+    "crypto-address": "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa",
+    "crypto-address/ethereum": "0x52908400098527886E0F7030069857D2E4169EE7",
 }
 """Personal data by kind."""
 
@@ -91,6 +107,11 @@ HARMLESS: tuple[str, ...] = (
     "1 + 2 - 3 = 0; 100-200-300; 3.14, 2; 192.168 is a prefix",
     "card 1234 5678 9012 3456 fails its checksum; so does 4111111111111112",
     "AKIA is a prefix, sk-short, ghp_tiny, eyJ, xoxb-, AIza",
+    "account holder since 2019; account created 2020-01-01; order number 12345678",
+    "released 2020-01-02, the company was born in 2004, due 12/05/2020",
+    "RFC 2373 2.5.2; x = y + 907133923; scores 10-12 21-19 15-21",
+    "ff:ff:ff:ff:ff:ff, 00:00:00:00:00:00; look at github.com",
+    "via 10 steps, place Order 5, the ring 5, 2 Square meters, 100 Days of Code",
     "Grüße, 你好, привет, مرحبا 😀",
 )
 """Text that must come out as it went in."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -16,7 +17,11 @@ import pytest
 from whetstone.errors import UnavailableError
 from whetstone.privacy.detectors.spans import Tier
 from whetstone.privacy.names import models
+from whetstone.privacy.names.entity import Found
 from whetstone.privacy.names.finder import ModelFinder, open_finder
+from whetstone.privacy.names.process import WorkerProcess
+from whetstone.privacy.names.protocol import send
+from whetstone.privacy.names.worker import _serve
 from whetstone.settings import Settings
 
 
@@ -135,6 +140,45 @@ def test_a_worker_that_cannot_live_is_an_error(monkeypatch: pytest.MonkeyPatch) 
     broken = ModelFinder(None)
     with pytest.raises(UnavailableError, match="WHETSTONE_PRIVACY_NAMES=off"):
         broken.find(["Mei Rossi"])
+
+
+def test_a_failing_model_is_an_error_with_its_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = ModelFinder(None)
+    monkeypatch.setattr(WorkerProcess, "_ask", lambda *_: {"failed": "ValueError in rampart.py:62"})
+    with pytest.raises(UnavailableError, match="ValueError in rampart"):
+        broken.find(["Mei Rossi"])
+
+
+def test_a_model_failure_does_not_end_the_worker() -> None:
+    class Failing:
+        def find(self, text: str) -> list[Found]:
+            raise ValueError(text)
+
+    incoming, outgoing = io.BytesIO(), io.BytesIO()
+    send(incoming, {"texts": ["Mei Rossi"]})
+    incoming.seek(0)
+    assert _serve(Failing(), incoming, outgoing)  # type: ignore[arg-type]
+    assert b"ValueError in test_privacy_names.py" in outgoing.getvalue()
+    assert b"Mei" not in outgoing.getvalue()
+
+
+def test_the_last_words_of_a_dying_worker_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\necho 'no such library' >&2\nexit 1\n")
+    program.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(program))
+    with pytest.raises(UnavailableError, match="no such library"):
+        ModelFinder(None).find(["Mei Rossi"])
+
+
+def test_half_a_surrogate_pair_is_no_obstacle(finder: ModelFinder) -> None:
+    assert found(finder, "\ud800 Mei Rossi called me.") == [("Mei Rossi", "person")]
+
+
+def test_identifiers_in_code_are_left(finder: ModelFinder) -> None:
+    code = "import tkinter\n\nclass Query(Button):\n    def tabwidth(self, snake):\n        return self.Query.kolam(snake)\n"
+    assert found(finder, code) == []
+    assert ("Mei Rossi", "person") in found(finder, f"# Author: Mei Rossi\n{code}")
 
 
 def test_an_idle_worker_ends_and_comes_back() -> None:

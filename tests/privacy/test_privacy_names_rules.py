@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whetstone.privacy.names.chunks import MAX_CHARACTERS, chunks, may_hold_name
+from whetstone.privacy.names.code import is_code, is_key
 from whetstone.privacy.names.known import KnownNames
 from whetstone.privacy.names.phrases import PhraseDetector
+from whetstone.privacy.names.usernames import UsernameDetector
 
 
 @pytest.mark.parametrize(
@@ -133,3 +135,72 @@ def test_hostile_text_takes_linear_time(unit: str) -> None:
     for piece in chunks(text):
         may_hold_name(piece.text)
     assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("The surname is spelled D U R M U Ş.", {"D U R M U Ş"}),
+        ("that's S-M-I-T-H", {"S-M-I-T-H"}),
+        ("that's a b c", set()),
+        ("Hi I'm Jordan, they/them", {"Jordan"}),
+        ("also ping bob about the budget", {"bob"}),
+        ("我叫王小明，电话", {"王小明"}),
+    ],
+)
+def test_names_are_spelled_out_and_greeted(text: str, names: set[str]) -> None:
+    assert {text[span.start : span.end] for span in PhraseDetector().find(text)} == names
+
+
+def test_a_spelled_name_is_known_in_one_word() -> None:
+    names = KnownNames()
+    names.add("D U R M U Ş", "person")
+    assert known_in(names, "Mrs Durmuş wrote.") == ["Durmuş"]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("/home/mrossi/work and /Users/mei.rossi/x", {"mrossi", "mei.rossi"}),
+        ("C:\\Users\\Mei Rossi\\Desktop", {"Mei Rossi"}),
+        ("Failed password for mrossi from 192.0.2.4 port 22", {"mrossi"}),
+        ("my user id is mei_rossi_4472.", {"mei_rossi_4472"}),
+        ("ssh -p 22 mrossi@host; chown -R lkowal:staff x; su - adupont", {"mrossi", "lkowal", "adupont"}),
+        ("# TODO(mrossi): later", {"mrossi"}),
+        ("/home/user/x /home/ubuntu/y ssh root@host, https://example.com/home/about", set()),
+        ("username is required; login: true; username: str; login = loginForm", set()),
+    ],
+)
+def test_user_names_of_persons_are_found(text: str, names: set[str]) -> None:
+    assert {text[span.start : span.end] for span in UsernameDetector().find(text)} == names
+
+
+_CODE = """import shelve
+
+class Query:
+    def __init__(self, rossi_rules):
+        self.query = Query.open(rossi_rules)
+        self.rossi = rossi(4)
+
+# Rossi wrote this; mei_rossi, rossi42
+"""
+
+
+def test_code_is_told_from_data() -> None:
+    assert is_code(_CODE)
+    assert not is_code('{"first_name": "Mei", "last_name": "Rossi"}')
+    assert not is_code("name: Mei Rossi\ncity: Kraków\n")
+    assert not is_code("Hello, my name is Mei (the one from Kraków); can you help me? See a.b = c.")
+
+
+def test_identifiers_are_no_known_names() -> None:
+    names = KnownNames()
+    names.add("Mei Rossi", "person")
+    assert known_in(names, _CODE) == ["Rossi", "mei_rossi", "rossi"]
+
+
+def test_keys_are_no_names() -> None:
+    text = '{\\"imei\\": \\"3569\\"}'
+    start = text.index("imei")
+    assert is_key(text, start, start + 4)
+    assert not is_key('"name": "Mei"', 9, 12)

@@ -13,6 +13,7 @@ from whetstone.privacy.custom.deny_list import DenyListDetector
 from whetstone.privacy.custom.entries import entries
 from whetstone.privacy.custom.patterns import CustomPatternDetector, pattern_detectors
 from whetstone.privacy.detectors.address import address_detectors
+from whetstone.privacy.detectors.answers import AnswerDetector
 from whetstone.privacy.detectors.assignments import AssignmentDetector
 from whetstone.privacy.detectors.contact import email_detectors
 from whetstone.privacy.detectors.credentials import credential_detectors
@@ -26,12 +27,14 @@ from whetstone.privacy.detectors.network import network_detectors
 from whetstone.privacy.detectors.phones import PhoneDetector
 from whetstone.privacy.kinds import checked_switches
 from whetstone.privacy.names.phrases import PhraseDetector
+from whetstone.privacy.names.usernames import UsernameDetector
 from whetstone.privacy.replacement.anonymizer import Anonymizer, anonymizer_of, salt_of
 from whetstone.privacy.replacement.pseudonyms import Pseudonyms
 from whetstone.privacy.replacement.replacer import Replacement, Replacer
 from whetstone.privacy.replacement.surrogates import Surrogates
 from whetstone.privacy.replacement.veiled import VeiledSurrogates
 from whetstone.privacy.report import FILTER_VERSION
+from whetstone.privacy.structure.tables import TableDetector
 from whetstone.settings import Settings, secret_environment_values
 
 
@@ -94,7 +97,10 @@ class PrivacyConfig:
             DateOfBirthDetector(),
             *address_detectors(),
             PhoneDetector(),
+            AnswerDetector(),
+            TableDetector(),
             PhraseDetector(),
+            UsernameDetector(),
             *network_detectors(),
             *self.patterns,
             *self.extra_detectors,

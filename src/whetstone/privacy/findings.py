@@ -10,11 +10,16 @@ from whetstone.privacy.detectors.spans import Order, Span
 from whetstone.privacy.names.known import KnownNames
 
 NAME_KINDS: Final = frozenset(["person", "location", "organization"])
-_MIN_VALUE_LENGTH = 6
+# User names, which keys tell, are too often ordinary words.
+_NAME_ORDERS: Final = frozenset([Order.PERSON, Order.LOCATION, Order.ORGANIZATION])
+_MIN_VALUE = 6
+_MIN_NUMBER = 5
+_MIN_CODE = 4
 # What has no shape of its own, and was told by the words or the key next to it: elsewhere it would pass.
 _VALUE_ORDERS: Final = frozenset(
-    [Order.CREDENTIAL, Order.ASSIGNMENT, Order.IDENTITY, Order.PHONE, Order.DATE]
+    [Order.CREDENTIAL, Order.ASSIGNMENT, Order.IDENTITY, Order.PHONE, Order.DATE, Order.ADDRESS]
 )
+_NAME_WORD: Final = re.compile(r"[^\W\d_]+")
 _WORDS: Final = re.compile(r"[a-z]+(?:[ _-][a-z]+)*\Z", re.IGNORECASE)
 
 
@@ -27,24 +32,38 @@ class Findings:
         """Names and their kinds, in the order in which they were found."""
         self._values: dict[str, Span] = {}
         self._pattern: re.Pattern[str] | None = None
+        self._spared: set[str] = set()
 
     def __len__(self) -> int:
         """How much is known; grows when something new is learned."""
         return len(self.names) + len(self._values)
 
+    def spare(self, name: str) -> None:
+        """Let a name stay; to be called before any other is learned."""
+        self._spared.update(name.casefold().split())
+
+    def spares(self, span: Span, value: str) -> bool:
+        """Whether a find is nothing but a name that stays."""
+        return bool(self._spared) and span.kind in NAME_KINDS and self._is_spared(value)
+
     def learn(self, span: Span, value: str) -> None:
         """Note a find. Only what cannot be an ordinary word is looked for elsewhere."""
         if span.kind in NAME_KINDS:
-            self.learn_name(value, span.kind)
-        elif span.order in _VALUE_ORDERS and _is_telling(value) and value not in self._values:
+            if span.order in _NAME_ORDERS:
+                self.learn_name(value, span.kind)
+        elif span.order in _VALUE_ORDERS and _is_telling(value, span.kind) and value not in self._values:
             self._values[value] = span
             self._pattern = None
 
     def learn_name(self, name: str, kind: str) -> None:
         """Note the name of a person, a place or an organisation."""
-        if (name, kind) not in self.names:
+        if (name, kind) not in self.names and not self._is_spared(name):
             self.names[name, kind] = None
             self._known.add(name, kind)
+
+    def _is_spared(self, name: str) -> bool:
+        words = _NAME_WORD.findall(name.casefold().replace("’s", "").replace("'s", ""))
+        return bool(words) and self._spared.issuperset(words)
 
     def find(self, text: str) -> Iterator[Span]:
         """Every occurrence of what is known."""
@@ -61,7 +80,9 @@ class Findings:
         return self._pattern
 
 
-def _is_telling(value: str) -> bool:
-    if len(value) < _MIN_VALUE_LENGTH or "\n" in value:
+def _is_telling(value: str, kind: str) -> bool:
+    if "\n" in value:
         return False
-    return any(map(str.isdigit, value)) or not _WORDS.match(value)
+    if any(map(str.isdigit, value)):
+        return len(value) >= (_MIN_CODE if kind == "password" else _MIN_NUMBER)
+    return len(value) >= _MIN_VALUE and not _WORDS.match(value)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 from whetstone.privacy.detectors.identity import is_card_number
 from whetstone.privacy.detectors.spans import Order, Span, Tier, resolve
 from whetstone.privacy.findings import NAME_KINDS, Findings
+from whetstone.privacy.names.personas import personas
 from whetstone.privacy.replacement.placeholders import label, mask_placeholders, only_placeholders
 from whetstone.privacy.replacement.replacer import Replacer
 from whetstone.privacy.scanner import TextScanner
@@ -20,6 +22,7 @@ from whetstone.privacy.structure.keys import KeyRule, rule_for
 
 UNFILTERABLE: Final = "unfilterable"
 _MAX_ROUNDS = 8
+_SEAM = 300  # characters of a turn that its neighbour is read with
 _MAX_LAYERS = 4  # base64 of JSON of a query string …
 _CARD_LENGTHS = range(13, 20)
 _BEYOND_LITERAL: Final = re.compile(r"[\"\\\[\]{}]")
@@ -37,7 +40,7 @@ class Survey:
         self.texts: list[str] = []
         """The different plain texts, in document order, encoded ones decoded."""
         self.documents: list[str] = []
-        """The JSON texts: what their keys and neighbouring values say is not in the leaves."""
+        """JSON texts and seams of conversations: what stands around a leaf says things that it does not."""
 
     def text(self, text: str, rule: KeyRule | None) -> Sequence[Edit]:
         """Notes a string; changes nothing."""
@@ -48,6 +51,19 @@ class Survey:
     def number(self, number: int | float, rule: KeyRule | None) -> Edit | None:  # noqa: ARG002 - part of the interface
         """Numbers teach nothing."""
         return None
+
+    def instructions(self, text: str) -> None:
+        """Notes what the agent is called: that is nobody's private name."""
+        for name in personas(text):
+            self._findings.spare(name)
+
+    def conversation(self, turns: Sequence[str]) -> None:
+        """Notes where one turn follows another: what is private in an answer may be known by the question alone."""
+        for question, answer in pairwise(turns):
+            seam = f"{question[-_SEAM:]}\n{answer[:_SEAM]}"
+            if seam not in self._seen:
+                self._seen.add(seam)
+                self.documents.append(seam)
 
     def whole(self, value: Any) -> None:
         """Notes an object or array of the trajectory."""
@@ -150,6 +166,12 @@ class Redactor:
         made = (edits for (text, _), edits in self._memory.items() if text == before)
         return next((edits for edits in made if apply(before, edits) == after), ())
 
+    def instructions(self, text: str) -> None:
+        """Known from the survey."""
+
+    def conversation(self, turns: Sequence[str]) -> None:
+        """Turns are rewritten one by one."""
+
     def whole(self, value: Any) -> None:
         """Leaves are rewritten one by one."""
 
@@ -178,8 +200,10 @@ class Redactor:
 
     def _spans(self, text: str) -> Iterator[Span]:
         for span in self._scanner.spans(text):
-            self._findings.learn(span, text[span.start : span.end])
-            yield span
+            value = text[span.start : span.end]
+            if not self._findings.spares(span, value):
+                self._findings.learn(span, value)
+                yield span
         masked = mask_placeholders(text)
         for span in self._findings.find(masked):
             if self._scanner.drops(span.kind) and not self._scanner.allows(

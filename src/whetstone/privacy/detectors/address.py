@@ -32,7 +32,7 @@ _UNIT = (
 _STATE = rf"(?:(?-i:\b(?:{_STATES})\b)|\b(?:{_STATE_NAMES})\b)"
 _ZIP = r"\d{5}(?:-\d{4})?(?!\d)"
 _CITY = r"[^\W\d_][\w.'’-]{0,24}(?:\s[^\W\d_][\w.'’-]{0,24}){0,3}"
-_TOWN = rf"(?:,?\s{{1,2}}{_CITY})?,?\s{{0,2}}{_STATE}(?:,?\s{{1,2}}{_ZIP})?"
+_TOWN = rf"(?:,?\s{{1,2}}{_CITY},?\s{{1,2}}(?:{_STATES}),?\s{{1,2}}{_ZIP}|(?:,?\s{{1,2}}{_CITY})?,?\s{{0,2}}{_STATE}(?:,?\s{{1,2}}{_ZIP})?)"
 
 # Endings of streets that are ordinary words too: with a unit or a town they tell an address.
 _RARE = (
@@ -45,7 +45,7 @@ _RARE = (
 )
 _ELSEWHERE = (
     rf"(?:,?\s{{1,2}}{_CITY}){{0,3}}?,?\s{{1,2}}(?:{UK_CODE}(?!\w)|(?-i:ON|QC|BC|AB|MB|SK|NS|NB|NL|PE|YT|NU|NT)\s{{1,2}}{CANADA_CODE}(?!\w)"
-    r"|(?-i:NSW|VIC|QLD|WA|SA|TAS|ACT|NT)\s{1,2}\d{4}(?!\d)|(?:[-–]\s?)?[1-9]\d{2}\s?\d{3}(?!\d))"
+    r"|(?-i:NSW|VIC|QLD|WA|SA|TAS|ACT|NT)\s{1,2}\d{4}(?!\d)|(?<=,\s)\d{4,5}(?![\w.,]\d)(?!\w)|(?:[-–]\s?)?[1-9]\d{2}\s?\d{3}(?!\d))"
 )
 _FLAT_WINDOW = 20
 _FLAT = re.compile(r"(?:flat|apt|apartment|unit|suite|room)\.?\s#?(?:\w{1,5},?\s)?\Z", re.IGNORECASE)

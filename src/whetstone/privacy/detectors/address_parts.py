@@ -35,4 +35,4 @@ _PLACE: Final = (
     rf"|{CITY}\s?[-–/]\s?(?-i:[A-Z]{{2}})\b(?:{GAP}{CODE})?)"
 )
 # After the street: units, a district, a code and a town in either order, a state, a country.
-TAIL: Final = rf"(?:{GAP}{UNIT}){{0,3}}(?:{GAP}(?:{SMALL}\s)?{CITY}(?={GAP}{_PLACE}))?(?:{GAP}{_PLACE})?(?:{GAP}{COUNTRY}\b)?"
+TAIL: Final = rf"(?:{GAP}{UNIT}){{0,3}}(?:{GAP}(?:{SMALL}\s|(?:col|fracc|urb)\.\s|(?:colonia|barrio|bairro)\s)?{CITY}(?={GAP}{_PLACE}))?(?:{GAP}{_PLACE})?(?:{GAP}{COUNTRY}\b)?"

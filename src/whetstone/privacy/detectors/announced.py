@@ -16,7 +16,7 @@ from whetstone.privacy.replacement.placeholders import label
 _STARTS: Final = re.compile(
     r"(?<![^\W_])(?=[A-Za-z]{0,9}\d|[A-Z]{1,3}[ .-]\d|[A-ZÄÖÜ]{1,3}[ -][A-Z]{1,2}[ -]?\d|[Xx*]{3}-)"
 )
-_LETTERS: Final = re.compile(r"[A-Za-z]+(?=[ .-])")
+_LETTERS: Final = re.compile(r"[A-Za-z]{2,}(?=[ .-])")
 _PHRASES: Final[Phrases[Announcement]] = Phrases(ANNOUNCEMENTS)
 
 

@@ -23,7 +23,7 @@ _NETWORKS = re.compile(
     r"|(?:2131|1800)\d{11}|(?:50[0-9]{2}|5[6-8]\d\d|6304|67\d\d)\d{8,15})\Z"
 )
 _CARD_WORDS = re.compile(
-    r"\b(?:card|cards|visa|mastercard|amex|american express|maestro|discover|karte|kreditkarte|carte|tarjeta|carta|kaart|cvv2?|cvc2?)\b",
+    r"\b(?:card|cards|visa|mastercard|amex|american express|maestro|discover|karte|kreditkarte|carte|tarjeta|carta|kaart|cvv2?|cvc2?|cc)\b|(?<!\d)\d(?:[ -]?\d){14,15}(?!\d)",
     re.IGNORECASE,
 )
 _ANNOUNCED = re.compile(

@@ -15,7 +15,7 @@ __all__ = ["EMAIL", "PHONE", "PhoneDetector", "email_detectors"]
 EMAIL: Final = "[REDACTED_EMAIL]"
 
 _EMAIL_PATTERN = re.compile(
-    r"(?<![\w.%+'-])[.%+'-]*+(?P<address>(?P<local>\w[\w.%+'&!#-]*+)[@＠](?P<domain>(?:[\w-]++[.。．])+[^\W\d_](?:[\w-]*[\w])?))(?![\w-])"
+    r"(?<![\w.%+'&-])[.%+'&-]*+(?P<address>(?P<local>\w[\w.%+'&-]*+)[@＠](?P<domain>(?:[\w-]++[.。．])+[^\W\d_](?:[\w-]*[\w])?))(?![\w-])"
 )
 _QUOTED_LOCAL = re.compile(
     r"(?<![\w\\=:])\"(?P<q>[^\"\s@\\]{1,64}|[^\"\n@\\:,{}\[\]]{1,64})\"@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}(?![\w-])"

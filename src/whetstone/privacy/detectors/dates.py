@@ -20,7 +20,7 @@ _MONTHS: Final = (
 )
 _ORDINAL: Final = r"(?:st|nd|rd|th|er|º|ª|\.)?"
 _YEAR: Final = r"(?:['’]?\d\d(?!\d)|(?:18|19|20)\d\d(?!\d))"
-_DATE: Final = (
+DATE: Final = (  # one group, to be used in other patterns
     rf"(?:\d{{4}}\s?[-./年년]\s?\d{{1,2}}\s?[-./月월]\s?\d{{1,2}}\s?[日일]?(?:T\d\d:\d\d[\d:.Z]{{0,10}})?"
     rf"|\d{{1,2}}\s?[-./]\s?\d{{1,2}}\s?[-./]\s?(?:\d{{4}}|\d\d)(?!\d)|\d{{1,2}}\s\d{{1,2}}\s\d{{4}}(?!\d)"
     rf"|\d{{1,2}}{_ORDINAL}(?:\s?[-/]\s?|\s?)(?:of\s|de\s|day\sof\s)?(?:{_MONTHS})\b\.?(?:(?:,?\s?(?:de\s|del\s|of\s)?|[-/]){_YEAR})?"
@@ -43,8 +43,8 @@ _VERBS: Final = (
 _GAP: Final = r"[\"'”’`*_\\]{0,3}[^\w\n]{0,6}(?:\([^()\n]{1,16}\)[^\w\n]{0,4})?\n?[ \t]{0,8}[\"'“`*\\]{0,3}"
 _LINK: Final = r"(?:(?:is|was|on|the|in|at|as|of|it|it's|s|my|his|her|their|day|date|am|den|ist|war|lautet|le|el|il|la|est|es|è|é|op|em|dia|de|w|dn|dniu|dnia|id|field|value|mm|dd|yyyy|yy|entered|given|jest|to)\b[^\w\n]{1,4}){0,4}"
 _PLACE: Final = r"(?:(?:in|at|à|a|en|em|w|i|på|zu)\s(?:[^\W\d_][\w.'’-]{0,24},?\s){1,4}(?:on|le|el|il|am|op|em|den|dnia)?\s?(?:the\s)?)?"
-_AFTER_NOUN: Final = re.compile(rf"(?![^\W_]){_GAP}{_LINK}[\"'“\[(]{{0,2}}(?P<date>{_DATE})", re.IGNORECASE)
-_AFTER_VERB: Final = re.compile(rf"(?![^\W_])[^\w\n]{{1,4}}{_PLACE}{_LINK}(?P<date>{_DATE})", re.IGNORECASE)
+_AFTER_NOUN: Final = re.compile(rf"(?![^\W_]){_GAP}{_LINK}[\"'“\[(]{{0,2}}(?P<date>{DATE})", re.IGNORECASE)
+_AFTER_VERB: Final = re.compile(rf"(?![^\W_])[^\w\n]{{1,4}}{_PLACE}{_LINK}(?P<date>{DATE})", re.IGNORECASE)
 # Genealogists and obituaries: `(* 12.05.1980)`
 _STAR: Final = re.compile(r"(?<![\w*])\*\s?(?P<date>\d\d?\.\s?\d\d?\.\s?(?:19|20)\d\d)(?!\d)")
 _ANNOUNCERS: Final = tuple((word, _AFTER_NOUN) for word in _NOUNS) + tuple(

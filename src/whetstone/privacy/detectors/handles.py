@@ -25,6 +25,7 @@ _ASSIGNED = re.compile(r"[ \t]?(?:[-+*/|&?]{0,2}=(?!=)|\[|\{|<<)|[ \t]do\b|:[ \t
 _ASSIGNABLE_AFTER = re.compile(
     r"(?:\b(?:set|select|declare|exec|where|and|or)|[=,(+*<>&|!])[ \t]{1,4}\Z", re.IGNORECASE
 )
+_ASSIGNABLE_WINDOW = 12
 _SQL = re.compile(r"\b(?:select|declare|exec|insert|update|where)\b", re.IGNORECASE)
 _NUMERIC = re.compile(r"v?\d[\d.,]*(?:x|am|pm|k|m|h|s|ms|mm|px|hz|ghz|mhz|fps|p|nd|rd|th|st)?", re.IGNORECASE)
 _MEDIA: Final = (
@@ -144,10 +145,12 @@ def _is_code(match: re.Match[str], handle: str) -> bool:
     text, end = match.string, match.start("handle") + len(handle)
     if handle.lower() in _WORDS or _NUMERIC.fullmatch(handle) or _ASSIGNED.match(text, end):
         return True
+    if text[max(0, match.start() - 100) : match.start()].rstrip("\n").endswith("://"):
+        return True  # The host of an address whose user and password were taken out.
     line_start = text.rfind("\n", max(0, match.start() - 200), match.start()) + 1
     before = text[max(line_start, match.start() - 200) : match.start()]
     if not before.strip():
         return _DEFINITION.match(text, match.end()) is not None
-    if _SQL.search(before) and _ASSIGNABLE_AFTER.search(before):
+    if _ASSIGNABLE_AFTER.search(before[-_ASSIGNABLE_WINDOW:]) and _SQL.search(before):
         return True
     return handle.partition(".")[0].lower() in _WORDS and "." in handle

@@ -114,7 +114,7 @@ def _recognise(match: Match) -> tuple[int, int] | None:
     text = match.string
     start, end = match.span()
     candidate = match[0]
-    if candidate[0] == "(" and ")" not in candidate:
+    if candidate[0] == "(" and candidate.count("(") > candidate.count(")"):
         start += 1
         candidate = candidate[1:].lstrip()
         start = end - len(candidate)

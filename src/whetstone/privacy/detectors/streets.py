@@ -20,6 +20,7 @@ _NUMBER: Final = re.compile(
 _NAMED: Final = re.compile(r"(?:[^\W\d_]{3},?|[^\W\d_]\.,?)\Z")
 _REST: Final = re.compile(rf"(?P<house>{HOUSE})(?:\s?[-–]\s?{UNIT})?{TAIL}", re.IGNORECASE)
 _HOUSE_END: Final = re.compile(r"\D{0,6}\d{1,5}[a-zA-Z]?(?:/\d{1,4})?")
+_OPENING: Final = re.compile(r"[(\[{<>\"“:=|]|(?<!\w)'|&")
 _WORD: Final = re.compile(r"\S+")
 _WINDOW: Final = 72
 _MAX_WORDS: Final = 6
@@ -106,7 +107,7 @@ def _street_before(text: str, end: int) -> tuple[int, bool] | None:
         return ending
     for index in range(len(words) - 1, -1, -1):
         start, word = words[index]
-        stripped = word.lstrip("(\"'[:=")
+        stripped = _OPENING.split(word)[-1]
         start += len(word) - len(stripped)
         lower = stripped.lower()
         named = index < len(words) - 1
@@ -139,7 +140,7 @@ def _digits_end(text: str, start: int) -> int:
 def _ending(words: list[tuple[int, str]]) -> tuple[int, bool] | None:
     """A compound (Hauptstr., Keizersgracht), or a type as a word of its own after a name (Berliner Str., Karl-Marx-Allee)."""
     start, word = words[-1]
-    stripped = word.lstrip("(\"'[:=")
+    stripped = _OPENING.split(word)[-1]
     start += len(word) - len(stripped)
     lower = stripped.lower().rstrip(",")
     if not lower.endswith(_ENDINGS):

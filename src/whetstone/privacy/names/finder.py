@@ -14,6 +14,7 @@ from whetstone.privacy.detectors.contact import EMAIL, PHONE
 from whetstone.privacy.detectors.spans import Order, Span, Tier
 from whetstone.privacy.names.cache import NameCache
 from whetstone.privacy.names.chunks import Chunk, chunks, may_hold_name
+from whetstone.privacy.names.code import kept_in_code
 from whetstone.privacy.names.combine import VERSION
 from whetstone.privacy.names.entity import Found
 from whetstone.privacy.names.models import INSTALL_HINT, MODELS, ModelInfo, missing
@@ -84,7 +85,12 @@ class ModelFinder:
             answers = dict(zip((keys[text] for text in batch), self._worker.find(batch), strict=True))
             self._cache.put(answers)
             found |= answers
-        return [_spans((piece.start, found[keys[piece.text]]) for piece in group) for group in pieces]
+        return [
+            _spans(
+                kept_in_code(text, ((piece.start, piece.text, found[keys[piece.text]]) for piece in group))
+            )
+            for text, group in zip(texts, pieces, strict=True)
+        ]
 
     def close(self) -> None:
         """End the worker and close the cache's file; both come back when they are used."""

@@ -10,6 +10,7 @@ from typing import Final
 
 from whetstone.privacy.detectors.address import ADDRESS
 from whetstone.privacy.detectors.spans import Order, Span, Tier
+from whetstone.privacy.names.code import is_code, is_identifier
 from whetstone.privacy.names.lexicon import is_public, words
 from whetstone.privacy.replacement.placeholders import label
 
@@ -58,7 +59,10 @@ class KnownNames:
             self._names.add((name, kind))
             self._add_unspaced(name, kind)
             return
-        tokens = tuple(_fold(token) for token in _WORD.findall(name))
+        letters = _WORD.findall(name)
+        if len(letters) >= _MIN_PART and all(len(letter) == 1 for letter in letters):
+            self.add("".join(letters), kind)  # it was spelled out
+        tokens = tuple(_fold(token) for token in letters)
         if not 1 <= len(tokens) <= _MAX_TOKENS:
             return
         self._names.add((name, kind))
@@ -115,8 +119,12 @@ class KnownNames:
     def _find_words(self, text: str) -> Iterator[Span]:
         tokens = list(_WORD.finditer(text))
         index = 0
+        code: bool | None = None
         while index < len(tokens):
             length, kind = self._longest(text, tokens, index)
+            if kind is not None and length == 1 and is_identifier(text, *tokens[index].span()):
+                code = is_code(text) if code is None else code
+                kind = None if code else kind
             if kind is not None:
                 yield _span(tokens[index].start(), tokens[index + length - 1].end(), kind)
             index += length

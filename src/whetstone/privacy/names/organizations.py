@@ -28,6 +28,11 @@ _WINDOW = 40
 _MAX_LENGTH = 70
 
 
+def has_legal_form(name: str) -> bool:
+    """Whether the name ends with `GmbH`, `Ltd.`, `Inc` …, or is a school's, a clinic's, a bank's."""
+    return _LEGAL.search(name) is not None or _SUFFIX.search(name) is not None
+
+
 def organizations(text: str, english: Sequence[Entity]) -> list[Found]:
     """Organisations with a legal form, and those of the English model with a telling suffix or context."""
     found = []

@@ -35,6 +35,8 @@ _PARTICLE_BEFORE = re.compile(
     r"(?<![\w-])(?:(?:van|von|der|den|de|del|della|di|da|dos|du|la|le|al|el|bin|ibn|ben|ter|zu)[ \t]){1,3}\Z",
     re.IGNORECASE,
 )
+_PREFIXES: Final = frozenset(["van", "von", "der", "den", "ter", "bin", "ibn", "della", "di", "da", "dos"])
+_INITIALS_BEFORE = re.compile(r"(?<!\w)(?:[A-ZÀ-Þ]\.[ \t]?){1,3}\Z")
 _WINDOW = 48
 
 
@@ -138,7 +140,9 @@ def _join(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 def _grow(text: str, start: int, end: int) -> tuple[int, int]:
     """Takes the capitalised words, initials and particles that belong to the name."""
     if not text[start:end][:1].isupper():
-        return start, end
+        initials = _INITIALS_BEFORE.search(text, max(0, start - 12), start)
+        led = initials is not None and text[start:end].split()[0] in _PREFIXES
+        return (initials.start() if initials is not None and led else start), end
     shouted = text[start:end].isupper()
     for _ in range(_MAX_ADDED_WORDS):
         match = _INITIAL_AFTER.match(text, end, end + _WINDOW)
@@ -206,6 +210,8 @@ def _trim(text: str, start: int, end: int) -> tuple[int, int]:
 
 def _is_edge(word: str, parts: int) -> bool:
     bare = word.strip(".,;:!?\"'’()")
+    if parts > 1 and (bare in _PREFIXES or (len(bare) == 1 and word == f"{bare.upper()}.")):
+        return False
     if parts > 1 and bare[:1].isupper() and bare.casefold() in words("names that are words"):
         return False
     bare = bare.casefold()

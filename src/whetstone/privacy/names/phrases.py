@@ -11,52 +11,26 @@ from dataclasses import dataclass
 from typing import Final
 
 from whetstone.privacy.detectors.spans import Order, Span, Tier
+from whetstone.privacy.names.introductions import (
+    CLOSING,
+    FIELD,
+    JAVADOC,
+    LIKELY,
+    PHRASES,
+    SALUTATION,
+    SPELLED,
+    TITLE,
+    TOLD,
+)
 from whetstone.privacy.names.lexicon import is_public, words
 from whetstone.privacy.names.scripts import foreign_names
 from whetstone.privacy.replacement.placeholders import label
 
-_KIN = (
-    "wife|husband|son|daughter|brother|sister|mother|father|mom|mum|dad|friend|colleague|boss|manager|doctor|lawyer"
-    "|partner|kid|girlfriend|boyfriend|fiancée?|neighbou?r|roommate|coworker|assistant|cousin|uncle|aunt|therapist|landlord"
-)
-# After these comes a name, however it is written.
-_TOLD = re.compile(
-    r"\b(?:(?:my|his|her|their|whose) (?:(?:first|last|full|given|middle|maiden|family|real|legal|nick)[ -]?)?(?:sur)?name(?:'s|’s| is| was|:)|(?:i am|i'm|i’m|she is|he is|she's|he's|also) (?:called|named)|(?:call|calls|calling) me"
-    r"|ich hei(?:ß|ss)e|mein name ist|je m['’]appelle|mon nom est|me llamo|mi nombre es|mi chiamo|il mio nome (?:è|e)"
-    r"|meu nome (?:é|e)|(?:eu )?me chamo|ik heet|mijn naam is|jag heter|mitt namn är|jeg heter|jeg hedder|mit navn er"
-    r"|nazywam się|mam na imię|jmenuji se|volám sa|(?:benim )?adım|a nevem|mă numesc|nimeni on|minun nimeni on|tên tôi là"
-    r"|nama saya|меня зовут|мо[её] имя|мене звати|με λένε|(?:i['’]m|i am|this is|it['’]?s|hey,? it['’]?s)(?= [^\W\d_]+(?: [^\W\d_]+)? (?:here|speaking|calling)\b))\s{1,2}",
-    re.IGNORECASE,
-)
-# After these comes a name if it is written with capitals, or is a common given name.
-_LIKELY = re.compile(
-    rf"\b(?:my (?:{_KIN}),?|(?:the|card|user|account|first|last|full|maiden) ?name is|calls? me|calling me|(?:signed|written|reviewed|approved|assigned|reported|submitted|prepared|created|authored|requested|recommended) (?:by|to)"
-    r"|on behalf of|regards to|cc|attn:?|spoke (?:with|to)|(?:this|it) is|i am|i['’]m|im|its|it['’]s|ich bin|je suis|soy|sono|eu sou|sou|ik ben|jag är|jestem|já jsem|ben"
-    r"|thanks|thank you|thx|hi|hello|hey|dear|good (?:morning|afternoon|evening)|bonjour|hallo|hola|ciao|olá|hej|merhaba|liebe[r]?|estimad[oa]|querid[oa]|cher|chère|caro|cara|gentile|beste)[ \t]{1,2}",
-    re.IGNORECASE,
-)
-_SALUTATION = re.compile(
-    r"(?:hi|hello|hey|dear|good \w+|thanks|thank you|thx|bonjour|hallo|hola|ciao|olá|hej|merhaba|lieber?|estimad[oa]|querid[oa]|ch(?:er|ère)|car[oa]|gentile|beste)\s+\Z",
-    re.IGNORECASE,
-)
-_TITLE = re.compile(
-    r"(?<![\w.])(?:(?:Mr|MR|Mrs|MRS|Ms|MS|Mx|Dr|DR|Prof|Sig|Sra|Srta|Dott|Hr|Fr|Mme|Mlle|Rev)\.?|Miss|Professor|Doctor|Sir|Madam|Dame|Herr|Herrn|Frau|Señor|Señora|Senhora?|Monsieur|Madame|Mademoiselle|Signora?|Pan|Pani|Paní|Mevrouw|Meneer|De heer|Sr\.|St\.(?= John))[ \t]{1,2}"
-)
-_CLOSING = re.compile(
-    r"(?:regards|sincerely|cheers|thanks|thank you|wishes|yours|love|respectfully|truly|faithfully|best|grü(?:ß|ss)en?|gr(?:uß|uss)|mfg|cordialement|amicalement|sentiments"
-    r"|saludos?|atentamente|saluti|cordialmente|atenciosamente|abraços?|groeten?|groet|hälsningar|mvh|hilsen|pozdrawiam|poważaniem|pozdravem|saygılarımla|уважением|пожеланиями)"
-    r"[,.! ]{0,3}\n\s{0,8}[-–—~]{0,3}[ \t]{0,2}",
-    re.IGNORECASE,
-)
-_FIELD = re.compile(
-    r"^[ \t>*#/|\"'-]{0,8}(?:author|committer|commit by|reviewed-by|signed-off-by|co-authored-by|reported-by|acked-by|tested-by|suggested-by|helped-by|from|to|cc|bcc|attn|attention"
-    r"|assignee|assigned to|reporter|reviewers?|contact(?: person)?|owner|maintainer|customer(?: name)?|client|patient(?: name)?|passengers?|employee|name|full[ _-]?name|signed by|signature|sender|recipient|attendees|participants|present"
-    r"|requester|prepared by|approved by|ship to|bill to|cardholder|beneficiary|tenant|landlord|guest|speaker|interviewer|candidate|student|teacher|doctor|physician|agent|manager|ansprechpartner|nom|nombre|nome|naam|namn)\**[ \t]{0,2}:\**[ \t]{1,4}",
-    re.IGNORECASE | re.MULTILINE,
-)
-_TODO = re.compile(r"\b(?:TODO|FIXME|XXX|HACK|NOTE)\((?P<name>[A-Za-z]{3,20})\)")
-_JAVADOC = re.compile(r"@author[ \t]{1,4}")
-
+_START = re.compile(r"[^\W\d_]+")
+_LETTER = re.compile(r"[^\W\d_]")
+_MAX_INDENT: Final = 10
+_MIN_SPELLED: Final = 3
+_TITLES: Final = frozenset(["mr", "mrs", "ms", "mx", "dr", "prof", "miss", "herr", "frau", "mme", "sir"])
 _WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['’-](?=[^\W\d_])|[\u0300-\u036f])*")
 _INITIAL = re.compile(r"[^\W\d_]\.[ \t]?")
 _GAP = re.compile(r"[ \t]{1,2}")
@@ -74,31 +48,68 @@ class PhraseDetector:
 
     def find(self, text: str) -> Iterator[Span]:
         """The names, without what introduces them."""
-        for start, end in self._places(text):
-            if not is_public(text[start:end]):
+        for start, end in _places(text):
+            if not is_public(text[start:end]) or text[start:end].casefold() in words("given names"):
                 yield Span(start, end, self.kind, self.replacement, Order.PERSON, 0, Tier.NAMES)
 
-    def _places(self, text: str) -> Iterator[tuple[int, int]]:
-        for match in _TOLD.finditer(text):
-            yield from _name(text, match.end(), lower=True)
-        for match in _LIKELY.finditer(text):
-            yield from _likely(text, match)
-        for match in _TITLE.finditer(text):
-            yield from _name(text, match.end(), ordinary=True)
-        for match in _CLOSING.finditer(text):
-            yield from _whole_line(text, match.end())
-        for match in _FIELD.finditer(text):
-            yield from _list(text, match.end())
-        for match in _JAVADOC.finditer(text):
+
+def _places(text: str) -> Iterator[tuple[int, int]]:
+    for word in _START.finditer(text):
+        patterns = PHRASES.get(word[0]) or PHRASES.get(word[0].lower())
+        if patterns is not None:
+            for pattern in patterns:
+                yield from _introduced(text, pattern, word.start())
+    yield from foreign_names(text)
+
+
+def _introduced(text: str, pattern: re.Pattern[str], position: int) -> Iterator[tuple[int, int]]:
+    """The names that a phrase introduces, if it begins there."""
+    if pattern is FIELD:
+        position = _line_start(text, position)
+    match = pattern.match(text, position) if position >= 0 else None
+    if match is None:
+        return
+    if pattern is TOLD:
+        yield from _name(text, match.end(), lower=True)
+    elif pattern is LIKELY:
+        yield from _likely(text, match)
+    elif pattern is TITLE:
+        yield from _titled(text, match.end())
+    elif pattern is CLOSING:
+        yield from _whole_line(text, match.end())
+    elif pattern is FIELD:
+        yield from _list(text, match.end())
+    elif pattern is JAVADOC:
+        if text[position - 1 : position] == "@":
             yield from _name(text, match.end())
-        for match in _TODO.finditer(text):
-            if match["name"].casefold() in words("given names") or match["name"].istitle():
-                yield match.span("name")
-        yield from foreign_names(text)
+    elif pattern is SPELLED:
+        if _is_spelled(match["name"]):
+            yield match.span("name")
+    elif match["name"].casefold() in words("given names") or match["name"].istitle():
+        yield match.span("name")
+
+
+def _line_start(text: str, position: int) -> int:
+    """Start of the line, if the word is the first of it; else a negative number."""
+    start = text.rfind("\n", max(0, position - _MAX_INDENT), position) + 1
+    return start if start or position < _MAX_INDENT else -1
+
+
+def _is_spelled(letters: str) -> bool:
+    """Whether the letters are all capitals, or joined by hyphens or dots, or many: `a b c` may be anything."""
+    found = _LETTER.findall(letters)
+    joints = set(_LETTER.sub("", letters))
+    return "".join(found).isupper() or (len(joints) == 1 and joints != {" "}) or len(found) > _MIN_SPELLED
+
+
+def _titled(text: str, position: int) -> Iterator[tuple[int, int]]:
+    following = _WORD.match(text, position)
+    if following is None or following[0].casefold() not in _TITLES:
+        yield from _name(text, position, ordinary=True)
 
 
 def _likely(text: str, match: re.Match[str]) -> Iterator[tuple[int, int]]:
-    salutation = _SALUTATION.fullmatch(match[0]) is not None
+    salutation = SALUTATION.fullmatch(match[0]) is not None
     for start, end in _name(text, match.end(), given=True):
         first = text[start:end].split()[0].casefold()
         several = " " in text[start:end]
@@ -145,9 +156,13 @@ def _name(
 
 def _accepts(word: str, count: int, *, lower: bool, given: bool, ordinary: bool) -> bool:
     folded = word.rstrip(". ").casefold()
+    if folded.endswith(("'m", "’m", "'ve", "’ve", "'ll", "’ll", "'re", "’re")):
+        return False
     if folded in words("particles") and (count or not given):
         return True
-    everyday = folded in words("ordinary") or folded in words("not private")
+    everyday = folded in words("ordinary") or (
+        folded in words("not private") and folded not in words("given names")
+    )
     if word[0].isupper() or not word[0].islower():
         return (
             not everyday

@@ -18,6 +18,7 @@ _SURE_CITY = 0.7
 _SURE_STATE = 0.9
 _WINDOW = 24
 _UNIT = r"(?:apt|apartment|suite|ste|unit|flat|room|floor|bldg|building|no|nr|lok|m|via|ul|piano|piso|bus|box|h\.?no|house|haus|wohnung|etage|esc|dept|int|bl)"
+_UNIT_WORD = re.compile(rf"(?<![^\W\d_]){_UNIT}(?![^\W\d_])", re.IGNORECASE)
 _GAP = re.compile(rf"[\s,.;/#>?|-]{{0,16}}(?:\b{_UNIT}\b[\s.,#]{{0,3}})?", re.IGNORECASE)
 _BEFORE = re.compile(rf"(?<![\w.]){_UNIT}\b\.?[ #]{{0,2}}(?:[\d/-]{{1,8}},?\s{{1,2}})?\Z", re.IGNORECASE)
 _NUMBER_BEFORE = re.compile(r"(?<![\w.])\d{1,5}[A-Za-z]?(?:[/-]\d{1,4}[A-Za-z]?)?,?[ ]\Z")
@@ -35,6 +36,8 @@ def places(text: str, rampart: Sequence[Entity], english: Sequence[Entity]) -> l
     for entity in rampart:
         if entity.label in _PARTS and entity.score >= _SURE_PART:
             start, end = expand(text, entity.start, entity.end)
+            if entity.label == "CITY" and text[start:end].islower() and text[start:end] in words("ordinary"):
+                continue  # `port 52113`
             if (start < end and not in_code(text, start, end)) or entity.label in (
                 "BUILDING_NUMBER",
                 "ZIP_CODE",
@@ -65,7 +68,7 @@ def _settle(text: str, group: Sequence[Entity]) -> list[Found]:
         return [_address(text, start, end)]
     if labels & {"CITY", "STATE"} and labels & {"ZIP_CODE", "BUILDING_NUMBER", "SECONDARY_ADDRESS"}:
         return [_address(text, start, end)]
-    if {"SECONDARY_ADDRESS", "BUILDING_NUMBER"} <= labels:
+    if {"SECONDARY_ADDRESS", "BUILDING_NUMBER"} <= labels and _UNIT_WORD.search(text[start:end]):
         return [_address(text, start, end)]
     return [Found(e.start, e.end, "location") for e in group if _is_place(text, e)]
 

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import IO, Any, Final
+
+import structlog
 
 from whetstone.errors import UnavailableError
 from whetstone.privacy.names.entity import Found
 from whetstone.privacy.names.models import INSTALL_HINT
 from whetstone.privacy.names.protocol import receive, send
 from whetstone.settings import environment
+
+_log = structlog.get_logger(__name__)
 
 _COMMAND: Final = ("-P", "-m", "whetstone.privacy.names.worker")
 _INHERITED: Final = (
@@ -33,6 +40,9 @@ _ONE_THREAD: Final = dict.fromkeys(
 _OFFLINE: Final = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONWARNINGS": "ignore"}
 _ATTEMPTS: Final = 2
 _STOP_SECONDS: Final = 5.0
+_LAST_BYTES: Final = 2_000
+_LAST_LINES: Final = 4
+_SURROGATES: Final = re.compile(r"[\ud800-\udfff]")
 
 
 class WorkerProcess:
@@ -42,6 +52,9 @@ class WorkerProcess:
         self._idle_seconds = idle_seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
+        self._complaints: IO[bytes] | None = None
+        """What the worker writes to its standard error."""
+        self._last_words = ""
 
     @property
     def pid(self) -> int | None:
@@ -53,18 +66,18 @@ class WorkerProcess:
         """What the models find in each text.
 
         Raises:
-            UnavailableError: the worker cannot be started, or died twice in a row.
+            UnavailableError: the worker cannot be started, died twice in a row, or failed on a text.
         """
+        # Halves of surrogate pairs cannot be sent; each becomes one character, so that offsets hold.
+        message = {"texts": [_SURROGATES.sub("\ufffd", text) for text in texts]}
         with self._lock:
             for _ in range(_ATTEMPTS):
-                answer = self._ask({"texts": list(texts)})
+                answer = self._ask(message)
                 if answer is not None:
-                    return [[Found(*item) for item in found] for found in answer["found"]]
-        msg = (
-            "The process that looks for names died twice. It needs about 250 MB of memory; make room for it, or set "
-            "WHETSTONE_PRIVACY_NAMES=off to filter without it."
-        )
-        raise UnavailableError(msg)
+                    return _found(answer)
+            last_words = self._last_words
+        _log.error("the process that looks for names died", last_words=last_words)
+        raise UnavailableError(_obituary(last_words))
 
     def stop(self) -> None:
         """End the worker. It is started again when it is asked something."""
@@ -96,8 +109,9 @@ class WorkerProcess:
         """Whether the worker is up. Raises UnavailableError when it says why it cannot be."""
         command = [sys.executable, *_COMMAND, str(self._idle_seconds)]
         variables = environment(_INHERITED) | _ONE_THREAD | _OFFLINE
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the worker
         self._process = subprocess.Popen(  # noqa: S603 - this very interpreter and our own module
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=variables
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._complaints, env=variables
         )
         greeting = receive(self._process.stdout) if self._process.stdout is not None else None
         if greeting is not None and greeting.get("ready"):
@@ -122,3 +136,36 @@ class WorkerProcess:
             if stream is not None:
                 with contextlib.suppress(OSError):
                     stream.close()
+        if self._complaints is not None:
+            self._last_words = _last_lines(self._complaints)
+            self._complaints.close()
+            self._complaints = None
+
+
+def _found(answer: dict[str, Any]) -> list[list[Found]]:
+    """The findings of an answer. A text on which a model failed may hold names, so nothing goes on without it."""
+    if (cause := answer.get("failed")) is not None:
+        _log.error("a model for names failed on a text", cause=cause)
+        msg = f"The models for names failed on a text ({cause}); it was not filtered."
+        raise UnavailableError(msg)
+    return [[Found(*item) for item in found] for found in answer["found"]]
+
+
+def _obituary(last_words: str) -> str:
+    said = (
+        f" It said last: {last_words}"
+        if last_words
+        else " It may need more memory than is free: about 250 MB."
+    )
+    return (
+        f"The process that looks for names died twice.{said} Mend that, or set WHETSTONE_PRIVACY_NAMES=off to filter "
+        "without it."
+    )
+
+
+def _last_lines(stream: IO[bytes]) -> str:
+    """The end of what was written, on one line."""
+    stream.seek(0, os.SEEK_END)
+    stream.seek(max(0, stream.tell() - _LAST_BYTES))
+    lines = stream.read().decode("utf-8", "replace").split("\n")
+    return " | ".join(line.strip() for line in lines[-_LAST_LINES:] if line.strip())

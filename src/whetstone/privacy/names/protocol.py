@@ -1,7 +1,7 @@
 """Messages between the service and the worker process: a length of four bytes, then JSON.
 
 The worker says `{"ready": true}` or `{"error": message}` once; then each `{"texts": [text, …]}` is answered by
-`{"found": [[[start, end, kind], …], …]}`, one list for each text.
+`{"found": [[[start, end, kind], …], …]}`, one list for each text, or by `{"failed": cause}`.
 """
 
 from __future__ import annotations

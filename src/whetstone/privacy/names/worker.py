@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import select
 import sys
+import traceback
+from pathlib import Path
 from typing import IO, Final
 
 from whetstone.errors import WhetstoneError
@@ -60,7 +62,15 @@ def _serve(models: Models, incoming: IO[bytes], outgoing: IO[bytes]) -> bool:
     request = receive(incoming)
     if request is None:
         return False
-    send(outgoing, {"found": [[list(item) for item in models.find(text)] for text in request["texts"]]})
+    try:
+        found = [[list(item) for item in models.find(text)] for text in request["texts"]]
+    except Exception as error:
+        # Never the message: it may quote the text.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        cause = f"{type(error).__name__} in {Path(place.filename).name}:{place.lineno}"
+        send(outgoing, {"failed": cause})
+    else:
+        send(outgoing, {"found": found})
     return True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from whetstone.privacy.detectors.spans import Tier
@@ -16,12 +17,21 @@ from whetstone.privacy.structure.shape import IDENTIFIER, TRAJECTORY, Shape
 _TAGGED = {"purpose": "purpose:", "actionType": "action:", "stepType": "step:"}
 _OTHER_FIELD = "(other)"  # a key that the contract does not name may itself be private
 _TAG = "tag"
+_MESSAGES = "messages"
+_SYSTEM_PROMPT = "systemPrompt"
+_INSTRUCTING = ("system", "developer")
 
 
 class DocumentVisitor(Visitor, Protocol):
     """A visitor that is told which field of the document the leaves belong to."""
 
     field: str
+
+    def conversation(self, turns: Sequence[str]) -> None:
+        """Told of the texts of successive messages."""
+
+    def instructions(self, text: str) -> None:
+        """Told of a system prompt before it is visited."""
 
     def keeps(self, identifier: str) -> bool:
         """Whether an identifier holds nothing that must go."""
@@ -44,12 +54,15 @@ class DocumentWalker:
             raise TooDeepError
         result: dict[str, Any] = {}
         stale = self._stale_tags(members)
+        self._hear_instructions(members)
         for key, value in members.items():
             field = f"{path}.{key}" if path else key
             if not shape.knows(key):
                 self._visitor.field = f"{path}.{_OTHER_FIELD}" if path else _OTHER_FIELD
                 self._unknown_member(key, value, members, result)
             elif key in shape.parts:
+                if key == _MESSAGES:
+                    self._visitor.conversation(_turns(value))
                 result[key] = self._part(value, shape.parts[key], field, depth + 1)
             else:
                 self._visitor.field = field
@@ -60,6 +73,14 @@ class DocumentWalker:
                 else:
                     result[key] = self._walker.value(value, key=key)
         return result
+
+    def _hear_instructions(self, members: dict[str, Any]) -> None:
+        texts = [members.get(_SYSTEM_PROMPT)]
+        if members.get("role") in _INSTRUCTING:
+            texts.append(members.get("content"))
+        for text in texts:
+            if isinstance(text, str):
+                self._visitor.instructions(text)
 
     def _unknown_member(self, key: Any, value: Any, members: dict[str, Any], result: dict[str, Any]) -> None:
         if not isinstance(key, str):
@@ -116,3 +137,10 @@ class DocumentWalker:
         if tag == prefix + label(_TAG):
             return tag
         return self._walker.replaced(tag, [Edit(len(prefix), len(tag), label(_TAG), _TAG, Tier.STRUCTURE)])
+
+
+def _turns(messages: Any) -> list[str]:
+    if not isinstance(messages, list):
+        return []
+    contents = (message.get("content") for message in messages if isinstance(message, dict))
+    return [content for content in contents if isinstance(content, str) and content]

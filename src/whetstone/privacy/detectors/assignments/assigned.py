@@ -22,8 +22,9 @@ _SIGN: Final = re.compile(
     r"(?P<close>\\{0,3}[\"'`]|[*_]{1,3})?[\])]{0,2}(?:[ \t]{0,4}\([^()\n]{1,40}\))?"
     r"(?:"
     r"[ \t]{0,4}:[ \t]{0,4}(?:str|string|String|bytes|SecretStr|Optional\[str\]|str \| None|&?(?:'static )?str|any)[ \t]{0,4}=[ \t]{0,4}(?P<typed>)"
-    r"|[ \t]{0,16}(?P<assign>=>|:=|={1,3}|!={1,2}|:{1,2}|->|→|：|＝|(?<=[ \t])\|)[*_]{0,3}[ \t]{0,16}(?:\r?\n[ \t]{0,16}(?![\s-]))?"
+    r"|[ \t]{0,16}(?P<assign>=>|:=|={1,3}|!={1,2}|:{1,2}|->|→|：|＝|(?<=[ \t])\|)(?:\*{1,3}|__)?[ \t]{0,16}(?:\r?\n[ \t]{0,16}(?![\s-]))?"
     r"|(?P<call>\((?=[\"'`]))"
+    r"|(?P<member>,?\s{1,40}\\{0,3}[\"']?value\\{0,3}[\"']?[ \t]{0,4}[:=][ \t]{0,4})"
     r"|(?P<pair>,[ \t]{0,4}(?=\\{0,3}[\"'`]))"
     r"|(?P<xml>>)(?=[^\s<>])"
     r"|(?P<attribute>[ \t]{1,4}value[ \t]?=[ \t]?(?=[\"']))"
@@ -87,10 +88,8 @@ class AssignmentDetector:
             if span is not None:
                 kind = f"{name.provider}-{name.strength.value}" if name.provider else self.kind
                 yield Span(*span, kind, label(kind), Order.ASSIGNMENT, rank=1)
-            elif (match := _BACKWARD.search(text, max(0, name.start - _REACH), name.start)) is not None:
-                value = match["value"]
-                if is_secret(value, name.strength, Place.PROSE) and any(map(str.isdigit, value)):
-                    yield Span(*match.span("value"), self.kind, self.replacement, Order.ASSIGNMENT, rank=1)
+            elif (before := _value_before(text, name)) is not None:
+                yield Span(*before, self.kind, self.replacement, Order.ASSIGNMENT, rank=1)
             name = find_names(text, lower, name.end if span is None else max(name.end, span[1]))
 
 
@@ -103,6 +102,17 @@ def _members(text: str) -> Iterator[Span]:
         if rule is not None and rule.kind != "geo" and rule.accepts(match["value"]):
             start, end = match.span("value")
             yield Span(start, end, rule.kind, rule.replacement, Order.ASSIGNMENT)
+
+
+def _value_before(text: str, name: Name) -> tuple[int, int] | None:
+    """Where the secret stands in `… is my password`."""
+    first = max(0, name.start - _REACH)
+    if text.find(" is ", first, name.start) < 0 and text.find(" as ", first, name.start) < 0:
+        return None
+    match = _BACKWARD.search(text, first, name.start)
+    if match is None or not any(map(str.isdigit, match["value"])):
+        return None
+    return match.span("value") if is_secret(match["value"], name.strength, Place.PROSE) else None
 
 
 def _value_of(text: str, name: Name) -> tuple[int, int] | None:
@@ -203,7 +213,7 @@ def _place(text: str, name: Name, sign: re.Match[str], before: str, value: tuple
         return None if plain or end - start < 6 else Place.PROSE
     if kind == "prose":
         return Place.PROSE
-    if kind == "xml":
+    if kind in ("xml", "member"):
         return Place.FILE
     spaced = sign[0].endswith((" ", "\t")) and "=" in sign[0]
     if "\n" in sign[0] and (")" in sign[0] or "]" in sign[0] or not _ENDS_LINE.match(text, end)):

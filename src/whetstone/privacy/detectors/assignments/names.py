@@ -33,14 +33,14 @@ class Name(NamedTuple):
 
 # Beginnings of all names, each a literal so that the scan is fast. The text is in lower case.
 _ROOTS: Final = re.compile(
-    "pass|pwd|pw|psw|secret|token|key|cred|auth|sig|sess|phpsess|connect|kennwort|contras|mot de passe|senha|wachtwoord"
+    "pass|pwd|pw|psw|secret|token|key|cred|auth|sig|kennwort|contras|mot de passe|senha|wachtwoord"
     "|has[łl]o|parola|lösenord|adgangskode|salasana|[şs]ifre|heslo|jelszó|пароль|密码|密碼|口令|パスワード|비밀번호|sas_"
 )
 _NAME: Final = re.compile(
     r"(?P<password>pass(?:word|wd|phrase|code|wort|wrd)?s?|passkey|pwd?|psw|kennwort|contraseñ?n?a|mot de passe|senha|wachtwoord"
     r"|has[łl]o|parola|lösenord|adgangskode|salasana|[şs]ifre|heslo|jelszó|пароль|密码|密碼|口令|パスワード|비밀번호)"
     r"|(?P<secret>secret(?:[ _.-]?access)?(?:[ _.-]?key)?s?|tokens?|credentials?|creds?|authtoken|authkey|authcode)"
-    r"|(?P<key>keys?)|(?P<weak>auth|signature|sig|sessionid|session[_-]?key|sess|phpsessid|connect\.sid|sas_url)"
+    r"|(?P<key>keys?)|(?P<weak>auth|signature|sig|sas_url)"
 )
 _TAIL: Final = re.compile(
     r"(?:[_-]?(?:value|val|string|str|text|plain|base64|b64|hex|prod|production|dev|test|staging|live|sandbox|old|new|current|next"
@@ -51,28 +51,42 @@ _IDENTIFIER: Final = "abcdefghijklmnopqrstuvwxyz0123456789_-.$"
 _REACH: Final = 48
 
 # Keys that are secrets, by the word before; `key` alone proves little.
-_SECRET_KEY: Final = re.compile(
-    r"(?:api|access|secret|private|signing|encryption|decryption|auth|account|master|admin|service|deploy|licen[cs]e|webhook|hmac"
-    r"|aes|jwt|ssh|storage|subscription|shared|rest|app|application|client|bot|consumer|server|security|integration|write|read"
-    r"|ingest|user|developer|product|wallet|session|cookie|crypt|fernet|cipher|root|bearer|recovery|host|function|project|org|zone"
-    r"|wifi|wpa2?|network|x)[ _.-]?\Z"
-)
-_HARMLESS_KEY: Final = re.compile(
-    r"(?:public|pub|primary|foreign|sort|partition|cache|hot|idempotency|row|object|s3|map|dict|unique|short|arrow|lookup|column"
-    r"|group|hash|range|index|translation|message|routing|storage_?object|registry|json|config|react|state|query|item|order_?by|mon"
-    r"|don|tur|hoc|jock|whis|pass|host|jour|honey|ck|wat|val|kid|chim|mal|alu|bar|len|grey|lac|mic|dis|turn|low|smo)[ _.-]?\Z"
-)
-# Tokens that are units of text or places in a list; identifiers of secrets rather than secrets.
-_HARMLESS: Final = re.compile(
-    r"(?:page|next|nextpage|next_page|continuation|sync|cursor|prev|previous|max|min|pad|eos|bos|unk|stop|start|end|special|mask"
-    r"|sep|cls|first|last|prompt|completion|input|output|num|n|total|per|de|un|image|audio|text|reasoning|cached|used|new|forward"
-    r"|pagination|offset|resume|skip|syntax|lexer|operator|string|by|no|not|without|enable|enabled|require|requires|has|is|show"
-    r"|hide|toggle|forgot|reset|change|validate|check|verify|invalid|missing|wrong)[ _.-]{0,2}\Z"
-)
-_GLUE: Final = re.compile(
-    r"(?:[^a-zа-я]|api|access|secret|private|auth|account|user|db|database|my|client|refresh|id|bot|root|admin|app|shared|mysql|pg"
-    r"|postgres|redis|smtp|mail|wifi|ssh|login|csrf|xsrf|bearer|session|github|new|old|personal|master|encryption|signing)\Z"
-)
+_SECRET_KEYS: Final = (
+    "api", "access", "secret", "private", "signing", "encryption", "decryption", "auth", "account", "master", "admin", "service",
+    "deploy", "license", "licence", "webhook", "hmac", "aes", "jwt", "ssh", "storage", "subscription", "shared", "rest", "app",
+    "application", "client", "bot", "consumer", "server", "security", "integration", "write", "read", "ingest", "user", "developer",
+    "product", "wallet", "session", "cookie", "crypt", "fernet", "cipher", "root", "bearer", "recovery", "function", "project",
+    "org", "zone", "wifi", "wpa", "wpa2", "network",
+)  # fmt: skip
+_HARMLESS_KEYS: Final = frozenset(
+    [
+        "public", "pub", "primary", "foreign", "sort", "partition", "cache", "hot", "idempotency", "row", "object", "s3", "map",
+        "dict", "unique", "short", "arrow", "lookup", "column", "group", "hash", "range", "index", "translation", "message",
+        "routing", "registry", "json", "config", "react", "state", "item", "by", "host", "pass", "val", "len", "col", "dis",
+    ]
+)  # fmt: skip
+# Of a password these words say that none follows; of a token also that it is a unit of text or a place in a list.
+_HARMLESS_ANYWHERE: Final = frozenset(
+    [
+        "max", "min", "num", "n", "by", "no", "not", "without", "enable", "enabled", "require", "requires", "has", "is", "show",
+        "hide", "toggle", "forgot", "reset", "change", "validate", "check", "verify", "invalid", "missing", "wrong",
+    ]
+)  # fmt: skip
+_HARMLESS_TOKENS: Final = _HARMLESS_ANYWHERE | frozenset(
+    [
+        "page", "next", "nextpage", "continuation", "sync", "cursor", "prev", "previous", "pad", "eos", "bos", "unk", "stop",
+        "start", "end", "special", "mask", "sep", "cls", "first", "last", "prompt", "completion", "input", "output", "total",
+        "per", "de", "un", "image", "audio", "text", "reasoning", "cached", "used", "new", "forward", "pagination", "offset",
+        "resume", "skip", "syntax", "lexer", "operator", "string",
+    ]
+)  # fmt: skip
+_GLUE: Final = (
+    "api", "access", "secret", "private", "auth", "account", "user", "db", "database", "my", "client", "refresh", "id", "bot",
+    "root", "admin", "app", "shared", "mysql", "pg", "postgres", "redis", "smtp", "mail", "wifi", "ssh", "login", "csrf", "xsrf",
+    "bearer", "session", "github", "new", "old", "personal", "master", "encryption", "signing",
+)  # fmt: skip
+_ASCII_WORD: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+_HUMP: Final = re.compile(r"[a-z0-9]([A-Z][a-z]*)\Z")
 _BOUNDED: Final = frozenset(
     [
         "pw",
@@ -129,9 +143,9 @@ def _name_at(text: str, lower: str, start: int) -> Name | None:
         return None
     window = lower[max(0, start - _REACH) : start]
     head = window[len(window.rstrip(_IDENTIFIER)) :]
-    if not _begins_word(text, start, head, match[0]) or _HARMLESS.search(window):
+    if not _begins_word(text, start, head, match[0]):
         return None
-    strength = _strength(match, window)
+    strength = _strength(match, *_words_before(text, start))
     if strength is None:
         return None
     first = start - len(head)
@@ -145,18 +159,34 @@ def _begins_word(text: str, start: int, head: str, name: str) -> bool:
     """Whether the name is a word of its own: at a boundary, at a hump of camel case, or after a usual first part."""
     if not head or (text[start].isupper() and not text[start - 1].isupper()):
         return True
-    return (
-        not head[-1].isalpha() or (name not in _BOUNDED and len(name) > 5) or _GLUE.search(head) is not None
-    )
+    return not _is_letter(head[-1]) or (name not in _BOUNDED and len(name) > 5) or head.endswith(_GLUE)
 
 
-def _strength(match: re.Match[str], window: str) -> Strength | None:
+def _is_letter(character: str) -> bool:
+    return "a" <= character <= "z" or "а" <= character <= "я"  # Latin, then Cyrillic
+
+
+def _words_before(text: str, start: int) -> tuple[str, str]:
+    """The word before a name, and its last hump where it is written in camel case, both in lower case."""
+    window = text[max(0, start - _REACH) : start]
+    end = len(window)
+    while end > len(window) - 2 and window[end - 1 : end] in (" ", "_", ".", "-"):
+        end -= 1
+    window = window[:end]
+    word = window[len(window.rstrip(_ASCII_WORD)) :]
+    hump = _HUMP.search(word, max(0, len(word) - 16)) if not word.islower() else None
+    return word.lower(), hump[1].lower() if hump else ""
+
+
+def _strength(match: re.Match[str], word: str, hump: str) -> Strength | None:
     if match["password"]:
-        return Strength.PASSWORD
+        return None if word in _HARMLESS_ANYWHERE or hump in _HARMLESS_ANYWHERE else Strength.PASSWORD
+    if word in _HARMLESS_TOKENS or hump in _HARMLESS_TOKENS:
+        return None
     if match["secret"]:
         return Strength.SECRET
     if match["key"]:
-        if _HARMLESS_KEY.search(window):
+        if word in _HARMLESS_KEYS or hump in _HARMLESS_KEYS:
             return None
-        return Strength.SECRET if _SECRET_KEY.search(window) else Strength.WEAK
+        return Strength.SECRET if word == "x" or word.endswith(_SECRET_KEYS) else Strength.WEAK
     return Strength.WEAK

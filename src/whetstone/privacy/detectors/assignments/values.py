@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections import Counter
 from enum import Enum
 from typing import Final
 
 from whetstone.privacy.detectors.assignments.names import Strength
+from whetstone.privacy.detectors.credentials.randomness import (
+    is_name_of_thing,
+    is_path,
+    is_random,
+    is_scrambled,
+)
 from whetstone.privacy.detectors.credentials.tokens import made_of_words
 
 
@@ -34,7 +38,7 @@ _WORDS_OF_TYPES: Final = frozenset(
 )  # fmt: skip
 _TEMPLATE: Final = re.compile(
     r"\$\{|\$\(|\{\{|\{[A-Za-z_][\w.]{0,60}\}|%\(\w|%[A-Z_]{2,}%|<[A-Za-z/!?][\w .:-]{0,60}>?\Z|\$[A-Za-z_][\w:.]*\Z|%[sdr]\Z"
-    r"|[*•.xX#_?-]+\Z|\.\.\.|…|(?:your|my|the|an?|insert|enter|some|put|replace)[ _-]|(?:ref|vault|secret|env|file|op)[:+]//|xxxx|\*\*\*"
+    r"|[*•.xX#_?-]+\Z|\.\.\.|…|(?:your|insert|enter|put|replace)[ _-]|(?:my|the|an?|some)(?:[ _-][a-z]{1,16}){1,8}\Z|(?:change|replace)[_-]?(?:me|this|it)(?:[_-][a-z]{1,16}){0,6}\Z|(?:ref|vault|secret|env|file|op)[:+]//|xxxx|\*\*\*"
     r"|(?:process\.)?env[.\[(]|os\.(?:environ|getenv)|getenv|system\.getenv|secrets\.|vars\.",
     re.IGNORECASE,
 )
@@ -43,15 +47,12 @@ _FILLED_LATER: Final = re.compile(
 )
 _CODE: Final = re.compile(
     r"[A-Za-z_$][\w$]*(?:(?:\.|\?\.|::|->)[A-Za-z_$][\w$]*)+(?:[(\[].*)?\Z|[A-Za-z_$][\w$.]*[(\[].*|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\Z"
-    r"|https?:|[A-Za-z_]\w*\)*\Z(?<![0-9])(?<=[)])|&[A-Za-z_]\w*\Z|@[\w/.-]+\Z|[!~]?[A-Za-z_]\w*\s?(?:\+|\?\?|\|\|)",
+    r"|https?:|[A-Za-z_]\w*\)*\Z(?<![0-9])(?<=[)])|&[A-Za-z_]\w*\Z|@[\w/.-]+\Z|[!~]?[A-Za-z_]\w*\s?(?:\?\?|\|\|)",
 )
 _NUMBERED_VARIABLE: Final = re.compile(
-    r"(?:\w*(?:pass|pwd|pw|word|secret|token|tok|key|arg|var|val|value|line|list|item|field|param|str|user|data|buf|row|col|text|tmp"
-    r"|name|node|res|result|utf|sha|md|base|aes|rsa|int|uint|float|b)_?)\d{0,4}\Z",
+    r"(?=\w{1,40}\Z)(?:[A-Za-z_]+\d{0,3}_)?[A-Za-z_]*(?:pass|pwd|pw|word|secret|token|tok|key|arg|var|val|value|line|list|item|field|param|str|user|data|buf|row|col|text|tmp"
+    r"|name|node|res|result|utf|sha|md|base|aes|rsa|int|uint|float|b)_?\d{0,4}\Z",
     re.IGNORECASE,
-)
-_NAMES_OF_THINGS: Final = re.compile(
-    r"(?:[a-z]{2,}\d{0,3}|\d{1,4}|v\d+|[A-Z]+\d{0,2})(?:[-_./:](?:[a-z]{1,}\d{0,3}|\d{1,4}|[A-Z]+\d{0,2}))*\Z"
 )
 _SPECIAL: Final = frozenset("!@#$%^&*?~+=")
 _PREDICATE: Final = re.compile(
@@ -63,18 +64,20 @@ _PREDICATE: Final = re.compile(
     r"|text|login|recovery|manager|protected|field|string|about|one|two|below|above|which|who|how|why|when|where|very|really|quite)\Z",
     re.IGNORECASE,
 )
-_HEX: Final = re.compile(r"(?:0x)?[0-9a-fA-F]+\Z")
-_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 _MAX_SIGNS: Final = 6
-_MIN_RANDOM: Final = 20
-_MIN_ENTROPY: Final = 3.5
-_MIN_HEX_ENTROPY: Final = 3.0
+_DIGITS_OF_TOKENS: Final = 4
+# Ends like an expression, or is nothing but names with dots between.
+_CLOSED: Final = re.compile(
+    r"[)\](\[]\Z|\A[A-Za-z_$][\w$]*(?:(?:\.|\?\.|::|->)[A-Za-z_$][\w$]*)+\Z|\A[A-Z][A-Z0-9_]*\Z|\Ahttps?:"
+)
 
 
 def is_secret(value: str, strength: Strength, place: Place) -> bool:
     """Whether the value (without its quotes) is a secret, given its name and its place."""
     if max(value.count("="), value.count(":")) > _MAX_SIGNS:
         return False
+    if strength is not Strength.WEAK and place in (Place.QUOTED, Place.FILE) and is_scrambled(value):
+        return True
     if (
         value.lower() in _WORDS_OF_TYPES
         or _TEMPLATE.match(value)
@@ -82,13 +85,34 @@ def is_secret(value: str, strength: Strength, place: Place) -> bool:
         or not any(map(str.isalnum, value))
     ):
         return False
-    if place is not Place.QUOTED and _CODE.match(value):
+    if place is not Place.QUOTED and _is_code(value, strength, place):
         return False
     if strength is Strength.WEAK:
         return is_random(value)
     if strength is Strength.PASSWORD:
         return _is_password(value, place)
     return _is_key(value, place)
+
+
+def _is_code(value: str, strength: Strength, place: Place) -> bool:
+    """Whether a bare value is an expression: a name with parts, a call, a constant, a sum of variables."""
+    digits = sum(map(str.isdigit, value))
+    if "+" in value and not (place is Place.FILE and strength is Strength.PASSWORD):
+        operands = [operand for operand in value.split("+") if operand]
+        if all(_is_variable(operand) for operand in operands):
+            return True
+    if _CODE.match(value) is None:
+        return False
+    if place is Place.FILE and strength is Strength.PASSWORD and digits and not _CLOSED.search(value):
+        return False
+    # A token of several parts, such as `a1B2….c3D4…`, has more digits than any name.
+    return not (digits >= _DIGITS_OF_TOKENS and "(" not in value and "[" not in value and is_random(value))
+
+
+def _is_variable(operand: str) -> bool:
+    return operand.isidentifier() and (
+        not any(map(str.isdigit, operand)) or _NUMBERED_VARIABLE.match(operand) is not None
+    )
 
 
 def _is_password(value: str, place: Place) -> bool:
@@ -156,7 +180,7 @@ def _is_quoted_password(value: str) -> bool:
 def _is_key(value: str, place: Place) -> bool:
     digits = sum(map(str.isdigit, value))
     letters = any(map(str.isalpha, value))
-    if _is_path(value):
+    if is_path(value):
         return False
     if place is Place.FILE:
         return (
@@ -166,52 +190,10 @@ def _is_key(value: str, place: Place) -> bool:
         )
     if len(value) < 8 or _NUMBERED_VARIABLE.match(value):
         return False
-    if _NAMES_OF_THINGS.match(value) and not (
+    if is_name_of_thing(value) and not (
         place is not Place.CODE and letters and digits >= 2 and len(value) >= 8
     ):
         return place is not Place.CODE and len(value) >= 24 and not made_of_words(value)
     if letters and digits:
         return place is not Place.CODE or digits >= 2
     return len(value) >= 20 and " " not in value and not made_of_words(value) and is_random(value)
-
-
-def _is_path(value: str) -> bool:
-    return value.startswith(
-        ("/", "./", "../", "~/", "http://", "https://", "s3://", "arn:", "projects/", "C:\\")
-    ) or value.endswith(
-        (".json", ".pem", ".key", ".txt", ".py", ".yaml", ".yml", ".crt", ".env", ".p12", ".pub")
-    )
-
-
-def is_random(value: str) -> bool:
-    """Whether a value is of high entropy.
-
-    At least 20 characters of one word with letters and digits: hexadecimal with 3.0 bits a character, else 3.5 bits
-    and letters in both cases or a third of digits and signs. Random base64 of 20 characters has 4.1 bits on average
-    and identifiers of programs have below 3.5 or lack the digits.
-    """
-    if len(value) < _MIN_RANDOM or " " in value or _UUID.match(value) or _is_path(value):
-        return False
-    digits = sum(map(str.isdigit, value))
-    if digits < 2 or not any(map(str.isalpha, value)):
-        return (
-            len(value) >= 32
-            and value.isalpha()
-            and not value.islower()
-            and entropy(value) > 4.0
-            and not made_of_words(value)
-        )
-    if _HEX.match(value):
-        return len(value) >= 24 and entropy(value) >= _MIN_HEX_ENTROPY
-    both = any(map(str.isupper, value)) and any(map(str.islower, value))
-    return (
-        entropy(value) >= _MIN_ENTROPY
-        and (both or 3 * digits >= len(value))
-        and not _NAMES_OF_THINGS.match(value)
-    )
-
-
-def entropy(value: str) -> float:
-    """Shannon entropy in bits a character."""
-    length = len(value)
-    return -sum(count / length * math.log2(count / length) for count in Counter(value).values())

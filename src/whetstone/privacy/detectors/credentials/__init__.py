@@ -13,6 +13,7 @@ from whetstone.privacy.detectors.credentials.headers import bearer_detector, hea
 from whetstone.privacy.detectors.credentials.infixes import InfixDetector
 from whetstone.privacy.detectors.credentials.providers import CONTRACT, TECHNICAL
 from whetstone.privacy.detectors.credentials.providers_business import BUSINESS
+from whetstone.privacy.detectors.credentials.sessions import session_detector
 from whetstone.privacy.detectors.credentials.tokens import TokenDetector
 from whetstone.privacy.detectors.detector import Detector
 
@@ -23,6 +24,7 @@ _BLOCKS = 600
 _COMMANDS = 700
 _ADDRESSES = 710
 _HEADERS = 800
+_SESSIONS = 810
 
 PROVIDER_RULES = (*CONTRACT, *TECHNICAL, *BUSINESS)
 """All rules that go by a prefix."""
@@ -38,4 +40,5 @@ def credential_detectors() -> list[Detector]:
         *command_detectors(_COMMANDS),
         *address_secret_detectors(_ADDRESSES),
         *header_detectors(_HEADERS),
+        session_detector(_SESSIONS),
     ]

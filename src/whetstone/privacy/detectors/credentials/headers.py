@@ -12,18 +12,24 @@ from whetstone.privacy.detectors.spans import Order, Span
 from whetstone.privacy.replacement.placeholders import label
 
 _CONTEXT: Final = 48
+_WORD: Final = r"(?=[b-df-hj-np-tv-xz]{0,4}[aeiouy])[a-z]{1,14}"
+_NO_TOKEN: Final = re.compile(
+    rf"(?:\s|%20|\+)(?:{_WORD}(?:[-_]{_WORD}){{1,6}}[.-]?|(?=[A-Z_]*(?:YOUR|TOKEN|KEY|JWT|SECRET))[A-Z]{{2,12}}(?:_[A-Z]{{1,12}}){{1,6}})\Z"
+)
 
 
 def _is_bearer(match: re.Match[str]) -> bool:
-    """Bearer is an ordinary word: words after it count as a token only in a header."""
-    token = match[0].split(None, 1)[1]
-    if not made_of_words(token):
-        return True
-    return any(map(str.isdigit, token))
+    """Bearer is an ordinary word: small words of a sentence, and a placeholder in capitals, are no token."""
+    return _NO_TOKEN.search(match[0]) is None
 
 
 def bearer_detector(rank: int) -> Detector:
-    """The rule of the wire contract (§11.2): the word and the token, replaced as a whole."""
+    """The rule of the wire contract (§11.2): the word and the token, replaced as a whole.
+
+    It deviates in two points. What follows may be plain small words that are joined by hyphens and hold a vowel each
+    (`the bearer authentication-scheme`), or a placeholder in capitals that names what belongs there
+    (`Bearer YOUR_ACCESS_TOKEN_HERE`): both stay. A digit, letters in both cases, or a single run of letters always go.
+    """
     return PatternDetector(
         "bearer",
         label("bearer"),
@@ -76,6 +82,8 @@ def _is_value(value: str, scheme: str) -> bool:
     if value.lower() in _SCHEMES:
         return False
     digits = sum(map(str.isdigit, value))
+    if not scheme and "(" in value:
+        return False
     if scheme in _SCHEMES:
         return not made_of_words(value) and (digits > 0 or len(value) >= 8) and value.strip(".*xX") != ""
     return digits >= 2 and len(value) >= 8 and not made_of_words(value)

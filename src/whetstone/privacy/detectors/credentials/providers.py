@@ -19,14 +19,17 @@ _UUID: Final = f"{_H}{{8}}-{_H}{{4}}-{_H}{{4}}-{_H}{{4}}-{_H}{{12}}"
 
 CONTRACT: Final = (
     Rule("anthropic-key", ("sk-ant-",), f"{_W}{{16,}}+"),
-    Rule("openrouter-key", ("sk-or-",), f"{_W}{{20,}}+"),
-    Rule("langfuse-key", ("sk-lf-", "pk-lf-"), f"{_W}{{20,}}+"),
-    Rule("helicone-key", ("sk-helicone-", "pk-helicone-"), f"{_W}{{12,}}+"),
     Rule("openai-key", ("sk-",), f"{_W}{{16,}}+", words=True),
 )
-"""`sk-` keys; they rank before the bearer rule."""
+"""`sk-` keys; they rank before the bearer rule.
+
+The contract calls every other `sk-` key OpenAI's, and so do we, though OpenRouter, Langfuse and others use it too. The
+only deviation is that the classes of two known style sheets (`sk-fading-circle-container`) stay.
+"""
 
 _LANGUAGE_MODELS: Final = (
+    Rule("langfuse-key", ("pk-lf-",), f"{_W}{{20,}}+"),
+    Rule("helicone-key", ("pk-helicone-",), f"{_W}{{12,}}+"),
     Rule("openai-key", ("sess-",), f"{_A}{{36,}}+", mixed=True),
     Rule("google-api-key", ("AIza",), f"{_W}{{30,}}+"),
     Rule("google-api-key", ("AQ.Ab",), f"{_W}{{30,}}+"),

@@ -21,6 +21,13 @@ _START: Final = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrtbf]|[0-9]m)|(?<=%[0-9A-F][0-9A-F
 _WORDS: Final = re.compile(
     r"(?:[a-z]{2,24}|[A-Z][a-z]{1,24}|[A-Z]{2,24})(?:[-_.]{1,2}(?:[a-z]{1,24}|[A-Z][a-z]{0,24}|[A-Z]{1,24}))+[-_.]?\Z"
 )
+# The classes of the waiting signs of SpinKit and of scikit-learn's pictures of estimators: their first word, then
+# small words. Everything else after `sk-` is a key.
+_STYLE_CLASS: Final = re.compile(
+    r"sk-(?:bounce|chase|circle|container|cube|dashed|double|estimator|fading|fade|flow|folding|global|grid|hidden|item|label|learn"
+    r"|parallel|plane|pulse|rotating|serial|spinner|swing|text|three|toggleable|top|visually|wandering|wave)"
+    r"(?:[-_]{1,2}[a-z]{1,12}){1,6}\Z"
+)
 _BASE64: Final = re.compile(r"(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z])[A-Za-z0-9+/]{24}\Z")
 _BLOB_BEFORE: Final = 24
 
@@ -35,7 +42,7 @@ class TokenRule(NamedTuple):
     mixed: bool = False
     """For prefixes that ordinary words have too: the token must hold digits and must not be made of words."""
     words: bool = False
-    """For prefixes of style classes: the token must not be made of words."""
+    """For `sk-`, which the classes of two style sheets begin with: those stay."""
 
 
 def made_of_words(text: str) -> bool:
@@ -125,5 +132,5 @@ def _is_token(match: re.Match[str], rule: _Compiled) -> bool:
             return False
     token = match[0]
     if not rule.mixed:
-        return not (rule.words and made_of_words(token))
+        return not (rule.words and _STYLE_CLASS.match(token))
     return any(map(str.isdigit, token)) and not made_of_words(token)
