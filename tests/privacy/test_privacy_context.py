@@ -56,8 +56,7 @@ def test_columns_and_fields_say_what_stands_under_them(
         "Address: the issue in the next release",
         "CREATE TABLE users (id int, name text, email text);",
         "def f(name, email):\n    return name, email",
-        "password: str\ntoken: str = get(\"x\")\nemail: EmailStr = Field(...)",
-        "username: crm\nhost: db\nemail: enabled",
+        'password: str\ntoken: str = get("x")\nemail: EmailStr = Field(...)',
         "phone, email, or chat\nwhat works, for you, best",
     ],
 )
@@ -102,30 +101,26 @@ def test_a_name_that_a_key_tells_goes_everywhere(plain_filter: PrivacyFilter, ma
 
 
 @pytest.mark.parametrize(
-    ("prompt", "expected"),
+    ("prompt", "stays"),
     [
-        ("You are Amina, a plant shop's agent.", "<PERSON_1> asks: Amina, hi!"),
-        ("Amina is the support agent of the shop.", "<PERSON_1> asks: Amina, hi!"),
-        ("You are Amina's assistant.", "<PERSON_1> asks: <PERSON_2>, hi!"),
-        ("Talk to people.", "<PERSON_1> asks: <PERSON_2>, hi!"),
+        ("You are Amina, a plant shop's agent.", True),
+        ("Amina is the support agent of the shop.", True),
+        ("You are Amina's assistant.", False),
+        ("Talk to people.", False),
     ],
 )
 def test_the_agents_own_name_stays(
-    plain_filter: PrivacyFilter, make_document: Make, prompt: str, expected: str
+    plain_filter: PrivacyFilter, make_document: Make, prompt: str, stays: bool
 ) -> None:
     people = [{"first_name": "Mei"}, {"first_name": "Amina"}]
-    for call in (
-        {"systemPrompt": prompt, "userPrompt": "Mei asks: Amina, hi!"},
-        {
-            "messages": [
-                {"role": "system", "content": prompt},
-                {"role": "user", "content": "Mei asks: Amina, hi!"},
-            ],
-            "userPrompt": "Mei asks: Amina, hi!",
-        },
-    ):
-        document = make_document(**call, trajectory={"metadata": {"people": people}})
-        assert _filtered(plain_filter, document)["steps"][0]["llmCalls"][0]["userPrompt"] == expected
+    messages = [{"role": "system", "content": prompt}]
+    for call in ({"systemPrompt": prompt}, {"messages": messages}):
+        document = make_document(
+            **call, reasoning="Mei asks: Amina, hi!", trajectory={"metadata": {"people": people}}
+        )
+        text = _filtered(plain_filter, document)["steps"][0]["llmCalls"][0]["reasoning"]
+        assert ("Amina" in text) == stays
+        assert "Mei" not in text
 
 
 def test_a_number_that_was_announced_once_goes_everywhere(

@@ -120,7 +120,7 @@ _TABLE: Final[tuple[tuple[str, tuple[Announcement, ...]], ...]] = (
         sozialversicherungsnummer|versicherungsnummer|rentenversicherungsnummer|svnr|ahv|ahv nr|avs|codice fiscale|carta d identità|carta identità
         sécurité sociale|securite sociale|numéro de sécu|nir|insee|carte d identité|seguridad social|documento de identidad|cédula|cedula
         personnummer|samordningsnummer|fødselsnummer|fodselsnummer|cpr|cpr nr|henkilötunnus|hetu|kennitala|rijksregisternummer|registre national
-        rodné číslo|rodné cislo|rč|cnp|egn|егн|oib|amka|αμκα|tc kimlik|t c kimlik|kimlik|tckn|curp|rut|cuit|cuil|rrn|my number card|マイナンバー|身份证|身份证号|身份证号码|주민등록번호
+        rodné číslo|rodné cislo|rč|rodné cislo|cod numeric personal|cod numeric|osobni identifikacijski|identifikacijski broj|jmbg|emšo|matični broj|isikukood|isiku kood|asmens kodas|personas kods|personal code|fødselsnr|fnr|rvnr|személyi szám|taj|cnp|egn|егн|oib|amka|αμκα|tc kimlik|t c kimlik|kimlik|tckn|curp|rut|cuit|cuil|rrn|my number card|マイナンバー|身份证|身份证号|身份证号码|주민등록번호
         teudat zehut|תעודת זהות|emirates id|nric|mykad|pps|ppsn|ktp|nik|voter id|nin|nrc|snils|снилс|инн|паспорт
         medicare|medicare card|medicaid|ihi|health card|health insurance|insurance number|krankenversicherungsnummer|krankenversichertennummer|versichertennummer|carte vitale|green card|alien registration|uscis""",
         (_NATIONAL,),

@@ -94,7 +94,7 @@ def _render_quoted(match: Match) -> str:
 _BLOCK = r"(?P<q>\\{0,3}[\"'])coords(?P=q)\s{0,3}:\s{0,3}(?P<value>\{[^{}]{1,400}\})"
 _PLACE = (
     r"(?<![A-Za-z])(?:current\s{1,3}location|location|coords|coordinates|gps|position)[\"'\\]{0,4}\s{0,3}[:=]\s{0,3}"
-    rf"[\[(\"']{{0,2}}\s?(?P<value>{_NUMBER}\s{{0,3}},\s{{0,3}}{_NUMBER})(?!\.?\d)"
+    rf"[\[(\"']{{0,2}}\s?(?P<value>{_NUMBER}(?:\s{{0,3}},\s{{0,3}}|\s{{1,3}}(?=\S{{1,8}}\.\d\d)){_NUMBER})(?!\.?\d)"
 )
 _JSON_SINGLE = (
     rf"(?P<q>\\{{0,3}}[\"']){_PREFIX}(?:{_LAT}|lng|lon(?:gitude)?)(?P=q)\s{{0,3}}:\s{{0,3}}"
