@@ -71,7 +71,8 @@ def preview(
     except (WhetstoneError, OSError) as error:
         typer.secho(str(error), fg=typer.colors.RED, err=True)
         raise typer.Exit(FAILED) from error
-    sys.stdout.write(scanned.text)
+    # In UTF-8 whatever the terminal's encoding is, line ends as they are.
+    typer.echo(scanned.text.encode("utf-8", "surrogatepass"), nl=False)
 
 
 @privacy_app.command()

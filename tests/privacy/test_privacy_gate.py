@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -218,3 +218,36 @@ def test_filtered_values_cannot_be_forged_by_copies(plain_filter: PrivacyFilter)
     assert copy.deepcopy(result).value == {"trajectoryId": "t-1"}
     with pytest.raises(AttributeError):
         result.value = {}  # type: ignore[misc]
+
+
+class _AbandonedError(Exception):
+    pass
+
+
+class _CountingNames:
+    """A finder that finds nothing and counts how often it is asked."""
+
+    description = ()
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def find(self, texts: Sequence[str]) -> list[list[Span]]:
+        self.asked += 1
+        return [[] for _ in texts]
+
+
+def test_a_long_look_for_names_can_be_ended() -> None:
+    names = _CountingNames()
+    calls = 0
+
+    def go_on() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise _AbandonedError
+
+    document = {"trajectoryId": "t", "metadata": {f"k{number}": f"{number} " * 9_000 for number in range(20)}}
+    with pytest.raises(_AbandonedError):
+        PrivacyFilter(PrivacyConfig(), names).trajectories([document], go_on)
+    assert names.asked == 2

@@ -17,6 +17,7 @@ import pytest
 from whetstone.errors import UnavailableError
 from whetstone.privacy.detectors.spans import Tier
 from whetstone.privacy.names import models
+from whetstone.privacy.names.cache import NameCache
 from whetstone.privacy.names.entity import Found
 from whetstone.privacy.names.finder import ModelFinder, open_finder
 from whetstone.privacy.names.process import WorkerProcess
@@ -169,6 +170,21 @@ def test_the_last_words_of_a_dying_worker_are_told(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(sys, "executable", str(program))
     with pytest.raises(UnavailableError, match="no such library"):
         ModelFinder(None).find(["Mei Rossi"])
+
+
+def test_a_worker_that_cannot_be_started_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
+    with pytest.raises(UnavailableError, match="cannot be started"):
+        ModelFinder(None).find(["Mei Rossi"])
+
+
+def test_without_a_folder_for_the_cache_memory_does(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    cache = NameCache(tmp_path / "file" / "privacy" / "names.sqlite", "1")
+    key = cache.key("Mei Rossi")
+    assert cache.get([key]) == {}
+    cache.put({key: [Found(0, 9, "person")]})
+    assert cache.get([key]) == {key: [Found(0, 9, "person")]}
 
 
 def test_half_a_surrogate_pair_is_no_obstacle(finder: ModelFinder) -> None:

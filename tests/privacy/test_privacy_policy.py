@@ -82,6 +82,9 @@ def test_the_default_is_a_setting(tmp_path: Path) -> None:
         ({"privacy_disabled_detectors": ["email", "openai-key"]}, "openai-key"),
         ({"privacy_disabled_detectors": ["deny-list"]}, "always removed"),
         ({"privacy_disabled_detectors": ["emial"]}, "emial"),
+        ({"privacy_patterns": '{"order-id": "(a"}'}, "order-id"),
+        ({"privacy_allow_list": ["*"]}, "WHETSTONE_PRIVACY_ALLOW_LIST"),
+        ({"privacy_deny_list": ["@/no/such/file"]}, "WHETSTONE_PRIVACY_DENY_LIST"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused_at_start(

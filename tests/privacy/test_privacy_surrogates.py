@@ -208,6 +208,16 @@ def test_json_in_a_trajectory_stays_json_with_surrogates() -> None:
     assert not has_placeholder(json.dumps(deep))
 
 
+def test_a_preview_shows_the_surrogates_that_are_written() -> None:
+    text = "My name is Mei Rossi, mail mei.rossi@corp.com."
+    preview = _surrogate_filter().preview_trajectory({"trajectoryId": "t-1", "metadata": {"note": text}})
+    assert preview.trajectory is not None
+    [name, mail] = preview.spans
+    note = f"My name is {name.replacement}, mail {mail.replacement}."
+    assert preview.trajectory["metadata"]["note"] == note
+    assert not has_placeholder(note)
+
+
 @_UNTIMED
 @given(st.sampled_from([kind for kind, _ in _REAL] + ["deny-list", "crypto-address"]), st.text(max_size=40))
 def test_any_value_is_replaced(kind: str, value: str) -> None:

@@ -41,6 +41,8 @@ class Services:
     started_at: int
     # Attestations of the newest downloads for training.
     downloads: AttestationLedger = field(default_factory=AttestationLedger)
+    # The desk filters one text after the other: who waits for it must not take the threads that others need.
+    privacy_turn: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
     # Set when the server begins to stop: streams end, so that it need not wait for them.
     closing: anyio.Event = field(default_factory=anyio.Event)
     # WebSockets that have not shown a token yet, by peer address.

@@ -99,8 +99,8 @@ class DatasetBuilder:
             chosen = list(islice(usable, min(_TOGETHER, self._options.limit - len(self._paths))))
             if not chosen:
                 return
-            for document, outcome in zip(chosen, self._privacy.trajectories(chosen), strict=True):
-                self._go_on()
+            outcomes = self._privacy.trajectories(chosen, self._go_on)
+            for document, outcome in zip(chosen, outcomes, strict=True):
                 reason = self._take(document, outcome)
                 if reason is not None:
                     self._excluded_trajectories[reason] += 1

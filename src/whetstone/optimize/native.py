@@ -166,7 +166,7 @@ class _Job:
         self._progress.at("finalizing", 0.0, "writing the artifact")
 
         async def write() -> NativeResult:
-            artifact = outcome.build_artifact(evidence, self._privacy)
+            artifact = await asyncio.to_thread(outcome.build_artifact, evidence, self._privacy)
             saved = await asyncio.to_thread(outcome.save, self._store, artifact, evidence.verdict.decision)
             return outcome.result(evidence, saved)
 

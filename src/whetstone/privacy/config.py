@@ -34,6 +34,7 @@ from whetstone.privacy.replacement.replacer import Replacement, Replacer
 from whetstone.privacy.replacement.surrogates import Surrogates
 from whetstone.privacy.replacement.veiled import VeiledSurrogates
 from whetstone.privacy.report import FILTER_VERSION
+from whetstone.privacy.structure.markup import MarkupDetector
 from whetstone.privacy.structure.tables import TableDetector
 from whetstone.settings import Settings, secret_environment_values
 
@@ -99,6 +100,7 @@ class PrivacyConfig:
             PhoneDetector(),
             AnswerDetector(),
             TableDetector(),
+            MarkupDetector(),
             PhraseDetector(),
             UsernameDetector(),
             *network_detectors(),
@@ -145,3 +147,11 @@ class PrivacyConfig:
             "kinds": sorted({detector.kind for detector in self.detectors()}),
         }
         return hashlib.sha256(orjson.dumps(description)).hexdigest()[:16]
+
+
+def check_settings(settings: Settings) -> None:
+    """Raise InvalidInputError where the settings of detectors make no sense. Touches no state."""
+    checked_switches(settings.privacy_disabled_detectors)
+    pattern_detectors(settings.privacy_patterns)
+    entries(settings.privacy_deny_list, "WHETSTONE_PRIVACY_DENY_LIST")
+    AllowList(entries(settings.privacy_allow_list, "WHETSTONE_PRIVACY_ALLOW_LIST"))

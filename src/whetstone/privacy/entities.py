@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection
 from typing import Any
-
-import orjson
 
 from whetstone.privacy.replacement.anonymizer import Anonymizer
 from whetstone.privacy.replacement.placeholders import ENTITY
@@ -45,10 +44,12 @@ class PrivateEntities:
         """Whether one of them is named anywhere in the document, JSON inside strings included."""
         if self._pattern is None:
             return False
-        return self._pattern.search(orjson.dumps(document).decode()) is not None
+        return (
+            self._pattern.search(json.dumps(document, ensure_ascii=False, separators=(",", ":"))) is not None
+        )
 
 
 def has_private_entity(filtered: dict[str, Any], anonymizer: Anonymizer) -> bool:
     """Whether an entity id that the anonymizer put into the document belongs to a private entity."""
-    ids = set(ENTITY.findall(orjson.dumps(filtered).decode()))
+    ids = set(ENTITY.findall(json.dumps(filtered)))
     return any(anonymizer.privacy_level(entity_id) == "private" for entity_id in ids)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +67,7 @@ class PrivacyFilter:
         self._config = config
         self._private_entities = PrivateEntities(config.private_entities)
         self._scanner = TextScanner(config.detectors(), names, config.allows, config.disabled)
+        self._rules = TextScanner(config.detectors(), None, config.allows, config.disabled)
         self._every = (
             TextScanner(config.detectors(), names, config.allows) if config.disabled else self._scanner
         )
@@ -86,15 +87,21 @@ class PrivacyFilter:
         """
         return self.trajectories([document])[0]
 
-    def trajectories(self, documents: Sequence[Document]) -> list[Filtered[Document] | Dropped]:
-        """The same for several trajectories, in their order; the names in all of them are looked up at once."""
+    def trajectories(
+        self, documents: Sequence[Document], go_on: Callable[[], None] = lambda: None
+    ) -> list[Filtered[Document] | Dropped]:
+        """The same for several trajectories, in their order; the names in all of them are looked up at once.
+
+        `go_on` is called now and then; it raises when nobody waits for the result any more.
+        """
         self.report.trajectories += len(documents)
         opened = [self._open(document) for document in documents]
         self._scanner.prepare(
-            text for case in opened if isinstance(case, _Case) for text in case.survey.gathered
+            (text for case in opened if isinstance(case, _Case) for text in case.survey.gathered), go_on
         )
         results: list[Filtered[Document] | Dropped] = []
         for document, case in zip(documents, opened, strict=True):
+            go_on()
             outcome = self._close(case) if isinstance(case, _Case) else case
             if isinstance(outcome, str):
                 results.append(self._drop(document, outcome))
@@ -154,7 +161,7 @@ class PrivacyFilter:
         return [Edit(0, len(text), label(UNFILTERABLE), UNFILTERABLE, Tier.RULES)]
 
     def _survey(self, subject: Document | str, findings: Findings) -> Survey:
-        survey = Survey(findings, self._scanner)
+        survey = Survey(findings, self._scanner, self._rules)
         if isinstance(subject, str):
             survey.text(subject, None)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import insort
 from collections.abc import Iterator
 from typing import Final
 
@@ -19,6 +20,7 @@ _MIN_CODE = 4
 _VALUE_ORDERS: Final = frozenset(
     [Order.CREDENTIAL, Order.ASSIGNMENT, Order.IDENTITY, Order.PHONE, Order.DATE, Order.ADDRESS]
 )
+_WORD: Final = re.compile(r"\w+")
 _NAME_WORD: Final = re.compile(r"[^\W\d_]+")
 _WORDS: Final = re.compile(r"[a-z]+(?:[ _-][a-z]+)*\Z", re.IGNORECASE)
 
@@ -31,7 +33,8 @@ class Findings:
         self.names: dict[tuple[str, str], None] = {}
         """Names and their kinds, in the order in which they were found."""
         self._values: dict[str, Span] = {}
-        self._pattern: re.Pattern[str] | None = None
+        self._places: dict[str, list[tuple[int, int]]] = {}
+        """By the first word of values: their lengths, negative and sorted, and where in them that word is."""
         self._spared: set[str] = set()
 
     def __len__(self) -> int:
@@ -53,7 +56,10 @@ class Findings:
                 self.learn_name(value, span.kind)
         elif span.order in _VALUE_ORDERS and _is_telling(value, span.kind) and value not in self._values:
             self._values[value] = span
-            self._pattern = None
+            if word := _WORD.search(value):
+                places = self._places.setdefault(word[0], [])
+                if (place := (-len(value), word.start())) not in places:
+                    insort(places, place)
 
     def learn_name(self, name: str, kind: str) -> None:
         """Note the name of a person, a place or an organisation."""
@@ -69,15 +75,25 @@ class Findings:
         """Every occurrence of what is known."""
         if self.names:
             yield from self._known.find(text)
-        if self._values:
-            for match in self._compiled().finditer(text):
-                yield self._values[match[0]]._replace(start=match.start(), end=match.end())
+        if self._places:
+            yield from self._occurrences(text)
 
-    def _compiled(self) -> re.Pattern[str]:
-        if self._pattern is None:
-            longest_first = sorted(self._values, key=len, reverse=True)
-            self._pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
-        return self._pattern
+    def _occurrences(self, text: str) -> Iterator[Span]:
+        """Values as whole words, the longest first; a pattern of them all would take time for each at each word."""
+        done = 0
+        for word in _WORD.finditer(text):
+            for negative_length, lead in self._places.get(word[0], ()):
+                start = word.start() - lead
+                end = start - negative_length
+                span = self._values.get(text[start:end]) if start >= done else None
+                if span is not None and not (_is_word(text, start - 1) or _is_word(text, end)):
+                    yield span._replace(start=start, end=end)
+                    done = end
+                    break
+
+
+def _is_word(text: str, position: int) -> bool:
+    return 0 <= position < len(text) and (text[position].isalnum() or text[position] == "_")
 
 
 def _is_telling(value: str, kind: str) -> bool:

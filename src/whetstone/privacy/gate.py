@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -72,8 +72,10 @@ class PrivacyGate:
         """A filtered copy of one trajectory document, or the reason why it must not be used."""
         return self.trajectories([document])[0]
 
-    def trajectories(self, documents: Sequence[dict[str, Any]]) -> list[Outcome]:
-        """The same for several at once, in their order.
+    def trajectories(
+        self, documents: Sequence[dict[str, Any]], go_on: Callable[[], None] = lambda: None
+    ) -> list[Outcome]:
+        """The same for several at once, in their order; `go_on` is called now and then, and may raise to stop it.
 
         Raises UnavailableError when one is under `strict` and the names models are missing, TypeError for what is not
         JSON.
@@ -88,7 +90,7 @@ class PrivacyGate:
             ]
             if chosen:
                 filter_ = self._own if own else self._full
-                results = filter_.trajectories([documents[number] for number in chosen])
+                results = filter_.trajectories([documents[number] for number in chosen], go_on)
                 outcomes |= dict(zip(chosen, results, strict=True))
         return [outcomes[number] for number in range(len(documents))]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
@@ -25,6 +26,11 @@ _MAX_ROUNDS = 8
 _SEAM = 300  # characters of a turn that its neighbour is read with
 _MAX_LAYERS = 4  # base64 of JSON of a query string …
 _CARD_LENGTHS = range(13, 20)
+_SHORT_ANSWER = 60
+# A JSON string, not a key, with a capitalised word in it.
+_CAPITALISED_VALUE: Final = re.compile(
+    r"[:,\[]\s{0,4}\"(?:[^\"\\]|\\.){0,200}?(?<![^\W\d_])[^\W\d_a-z][^\W\d_A-Z]{2}"
+)
 _BEYOND_LITERAL: Final = re.compile(r"[\"\\\[\]{}]")
 
 
@@ -33,14 +39,17 @@ class Survey:
 
     field = ""
 
-    def __init__(self, findings: Findings, scanner: TextScanner) -> None:
+    def __init__(self, findings: Findings, scanner: TextScanner, rules: TextScanner) -> None:
+        """`rules` is the scanner without the models for names, which are slow."""
         self._findings = findings
         self._scanner = scanner
+        self._rules = rules
         self._seen: set[str] = set()
         self.texts: list[str] = []
         """The different plain texts, in document order, encoded ones decoded."""
-        self.documents: list[str] = []
-        """JSON texts and seams of conversations: what stands around a leaf says things that it does not."""
+        # JSON texts and seams of conversations: what stands around a leaf says things that it does not.
+        self._surroundings: list[str] = []
+        self._surroundings_without_names: list[str] = []
 
     def text(self, text: str, rule: KeyRule | None) -> Sequence[Edit]:
         """Notes a string; changes nothing."""
@@ -63,11 +72,12 @@ class Survey:
             seam = f"{question[-_SEAM:]}\n{answer[:_SEAM]}"
             if seam not in self._seen:
                 self._seen.add(seam)
-                self.documents.append(seam)
+                is_short = len(answer) <= _SHORT_ANSWER  # a longer one tells by itself what is a name
+                (self._surroundings if is_short else self._surroundings_without_names).append(seam)
 
     def whole(self, value: Any) -> None:
         """Notes an object or array of the trajectory."""
-        self.documents.append(json.dumps(value, ensure_ascii=False))
+        self._surround(json.dumps(value, ensure_ascii=False))
 
     def keeps(self, identifier: str) -> bool:  # noqa: ARG002 - part of the interface
         """Identifiers are looked at when they are rewritten."""
@@ -75,9 +85,9 @@ class Survey:
 
     @property
     def gathered(self) -> Iterator[str]:
-        """Everything that is looked at."""
+        """Everything in which names are looked for."""
         yield from self.texts
-        yield from self.documents
+        yield from self._surroundings
 
     def learn(self) -> None:
         """Look at everything that was gathered, and note what must go everywhere."""
@@ -85,11 +95,20 @@ class Survey:
         for text in self.texts:
             for span in self._scanner.spans(text):
                 self._findings.learn(span, text[span.start : span.end])
-        for text in self.documents:
-            for span in self._scanner.spans(text):
-                value = text[span.start : span.end]
-                if not _BEYOND_LITERAL.search(value):
-                    self._findings.learn(span, value)
+        for text in self._surroundings:
+            self._learn_around(text, self._scanner.spans(text))
+        for text in self._surroundings_without_names:
+            self._learn_around(text, self._rules.spans(text))
+
+    def _learn_around(self, text: str, spans: Iterable[Span]) -> None:
+        for span in spans:
+            value = text[span.start : span.end]
+            if not _BEYOND_LITERAL.search(value):
+                self._findings.learn(span, value)
+
+    def _surround(self, text: str) -> None:
+        may_name = _CAPITALISED_VALUE.search(text) is not None
+        (self._surroundings if may_name else self._surroundings_without_names).append(text)
 
     def _teach(self, text: str, rule: KeyRule | None) -> None:
         """Note what a key says about its value."""
@@ -105,7 +124,7 @@ class Survey:
             return
         self._seen.add(text)
         if json_edits(text, self) is not None:
-            self.documents.append(text)
+            self._surround(text)
             return
         self.texts.append(text)
         if layer < _MAX_LAYERS:
@@ -127,7 +146,7 @@ class Redactor:
         self._findings = findings
         self.replacer = replacer
         self._forbidden = forbidden
-        self._memory: dict[tuple[str, KeyRule | None], Sequence[Edit]] = {}
+        self._memory: defaultdict[str, dict[KeyRule | None, Sequence[Edit]]] = defaultdict(dict)
         self._layer = 0
 
     def text(self, text: str, rule: KeyRule | None) -> Sequence[Edit]:
@@ -136,10 +155,9 @@ class Redactor:
         A replacement can lay bare what stood glued to it, or turn a text into JSON: so it goes on until a round finds
         nothing. A text that never comes to rest is replaced as a whole.
         """
-        known = self._memory.get((text, rule))
+        known = self._memory[text].get(rule)
         if known is None:
-            known = self._settle(text, rule)
-            self._memory[text, rule] = known
+            known = self._memory[text][rule] = self._settle(text, rule)
         return known
 
     def number(self, number: int | float, rule: KeyRule | None) -> Edit | None:
@@ -158,13 +176,16 @@ class Redactor:
         if span is None or not self._scanner.drops(span.kind) or self._scanner.allows(written, span.kind):
             return None
         edit = self._edit(span._replace(start=0, end=len(written)), written)
-        self._memory[written, rule] = [edit]
+        self._memory[written][rule] = [edit]
         return edit
 
     def explain(self, before: str, after: str) -> Sequence[Edit]:
-        """The edits by which a leaf of this trajectory became another."""
-        made = (edits for (text, _), edits in self._memory.items() if text == before)
-        return next((edits for edits in made if apply(before, edits) == after), ())
+        """The edits by which a leaf of this trajectory became another, in its final form."""
+        for edits in self._memory[before].values():
+            final = [edit._replace(replacement=self.replacer.finish(edit.replacement)) for edit in edits]
+            if apply(before, final) == after:
+                return final
+        return ()
 
     def instructions(self, text: str) -> None:
         """Known from the survey."""

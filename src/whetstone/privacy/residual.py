@@ -16,6 +16,7 @@ Residuals = Callable[[Iterable[str]], Counter[str]]
 
 _BATCH_BYTES = 200_000
 _SHORT = 200
+_MOST_SEEN = 1_000_000
 # Below these keys of rows and files everything is content, whatever its keys are called.
 _CONTENT: Final = frozenset(
     [
@@ -30,7 +31,8 @@ class ResidualScan:
     """Looks once at every different text of written rows, and counts what is found by policy and kind.
 
     Identifiers of the document form are left out: the filter keeps them on purpose, unless they are credentials or
-    listed. Give it the parsed JSON values of the files.
+    listed. Give it the parsed JSON values of the files. Memory is bounded: after a million different texts, known ones
+    are looked at again.
     """
 
     def __init__(self, residuals: Residuals) -> None:
@@ -46,8 +48,11 @@ class ResidualScan:
         self.scanned_bytes += size
         for text in _texts(value, content=False):
             digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-            if digest not in self._seen[policy]:
-                self._seen[policy].add(digest)
+            seen = self._seen[policy]
+            if digest not in seen:
+                if len(seen) >= _MOST_SEEN:
+                    seen.clear()
+                seen.add(digest)
                 self._waiting[policy].append(text)
                 self._waiting_bytes += len(text)
         if self._waiting_bytes >= _BATCH_BYTES:

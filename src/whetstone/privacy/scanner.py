@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import Final, Protocol
 
 from whetstone.privacy.cache import SpanCache
 from whetstone.privacy.detectors.detector import Detector
 from whetstone.privacy.detectors.spans import Span
 from whetstone.privacy.replacement.placeholders import mask_placeholders
+
+_BATCH_CHARACTERS: Final = 10_000
 
 
 class Names(Protocol):
@@ -35,13 +37,17 @@ class TextScanner:
         self._disabled = frozenset(disabled)
         self._cache = SpanCache()
 
-    def prepare(self, texts: Iterable[str]) -> None:
-        """Look for names in many texts at once, which is faster than one by one."""
+    def prepare(self, texts: Iterable[str], go_on: Callable[[], None] = lambda: None) -> None:
+        """Look for names in many texts at once, which is faster than one by one.
+
+        `go_on` is called every second or two; it raises when nobody waits for the result any more.
+        """
         if self._names is None:
             return
         masked = [mask_placeholders(text) for text in dict.fromkeys(texts) if self._cache.get(text) is None]
-        if masked:
-            self._names.find(masked)  # it remembers them
+        for together in _batches(masked):
+            go_on()
+            self._names.find(together)  # it remembers them
 
     def spans(self, text: str) -> tuple[Span, ...]:
         """Everything that was found, unsettled; what was replaced before is never found again."""
@@ -69,3 +75,17 @@ class TextScanner:
 
     def _counts(self, span: Span, text: str) -> bool:
         return span.kind not in self._disabled and not self.allows(text[span.start : span.end], span.kind)
+
+
+def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
+    """The texts in groups of about the same size."""
+    batch: list[str] = []
+    size = 0
+    for text in texts:
+        batch.append(text)
+        size += len(text)
+        if size >= _BATCH_CHARACTERS:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

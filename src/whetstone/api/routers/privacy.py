@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ParamSpec, TypeVar
 
+import anyio.to_thread
 import orjson
 from fastapi import APIRouter, Query
 
@@ -27,6 +30,9 @@ from whetstone.datasets.writer import TRAJECTORY_DIR
 from whetstone.errors import InvalidInputError, NotFoundError
 from whetstone.privacy.desk import PrivacyDesk
 from whetstone.privacy.preview import PreviewSpan
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 router = APIRouter(prefix="/api/privacy", tags=["privacy"], route_class=JsonRoute, responses=COMMON_ERRORS)
 
@@ -51,10 +57,10 @@ async def preview(services: ServicesDep, body: PreviewRequest) -> JsonResponse:
     if (text is None) == (trajectory is None):
         raise InvalidInputError("Either 'text' or 'trajectory' is required")
     if text is not None:
-        return JsonResponse(await asyncio.to_thread(_text, services.privacy, text))
+        return JsonResponse(await _in_turn(services, _text, services.privacy, text))
     if not isinstance(trajectory, dict):
         raise InvalidInputError("'trajectory' must be an object")
-    return JsonResponse(await asyncio.to_thread(_trajectory, services.privacy, trajectory))
+    return JsonResponse(await _in_turn(services, _trajectory, services.privacy, trajectory))
 
 
 @router.get("/samples", response_model=Samples, responses=errors(404), summary="Texts before and after")
@@ -104,6 +110,11 @@ async def get_attestation(services: ServicesDep, download_id: Annotated[str, _DO
     return JsonResponse({"status": status, "attestation": attested})
 
 
+async def _in_turn(services: Services, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Have a text or trajectory filtered in a thread, when those who asked earlier have their answers."""
+    return await anyio.to_thread.run_sync(partial(function, *args, **kwargs), limiter=services.privacy_turn)
+
+
 def _text(desk: PrivacyDesk, text: Any) -> dict[str, Any]:
     if not isinstance(text, str):
         raise InvalidInputError("'text' must be a string")
@@ -139,7 +150,10 @@ def _draw(folder: Path) -> list[str]:
     """Ids of some trajectories of a dataset, at random, as its files know them."""
     paths = sorted(folder.glob("*.json"))
     chosen = random.sample(paths, min(len(paths), _MOST_LOOKED_AT))
-    return [orjson.loads(path.read_bytes())["trajectory"]["trajectoryId"] for path in chosen]
+    try:
+        return [orjson.loads(path.read_bytes())["trajectory"]["trajectoryId"] for path in chosen]
+    except FileNotFoundError:
+        raise NotFoundError("Dataset not found") from None  # deleted meanwhile
 
 
 async def _samples(services: Services, trajectory_ids: list[str], wanted: int) -> list[dict[str, Any]]:
@@ -149,7 +163,7 @@ async def _samples(services: Services, trajectory_ids: list[str], wanted: int) -
             break
         document = await services.trajectories.get(trajectory_id)
         if document is not None:
-            samples += await asyncio.to_thread(_changed, services.privacy, trajectory_id, document)
+            samples += await _in_turn(services, _changed, services.privacy, trajectory_id, document)
     return samples[:wanted]
 
 

@@ -56,14 +56,14 @@ _DATE: Final = re.compile(
 _NATIONAL: Final = Announcement(
     "national-id",
     _shape(
-        rf"[A-Z]{{0,4}}[ -]?{_DIGITS}{{4,17}}(?:[ /-]?[A-Z]\d{{0,3}}[A-Z]?)?|(?=(?:[A-Z]{{0,6}}\d){{4}})[A-Z0-9]{{6,18}}"
+        rf"[A-Z]{{0,4}}[ -]?{_DIGITS}{{4,17}}(?:[/-]?[A-Z]\d{{0,3}}[A-Z]?|[ ](?-i:[A-Z])\d{{0,3}}(?-i:[A-Z])?)?|(?=(?:[A-Z]{{0,6}}\d){{4}})[A-Z0-9]{{6,18}}"
     ),
     _no_date,
 )
 _TAX: Final = Announcement(
     "national-id",
     _shape(
-        rf"[A-Z]{{0,3}}[ -]?{_DIGITS}{{6,13}}(?:[ ]?[A-Z]\d{{0,2}})?|(?=(?:[A-Z]{{0,6}}\d){{4}})[A-Z0-9]{{8,16}}"
+        rf"[A-Z]{{0,3}}[ -]?{_DIGITS}{{6,13}}(?:[ ]?(?-i:[A-Z])\d{{0,2}}|[a-z]\d{{0,2}})?|(?=(?:[A-Z]{{0,6}}\d){{4}})[A-Z0-9]{{8,16}}"
     ),
     _no_date,
 )
@@ -86,9 +86,14 @@ _LICENSE: Final = Announcement(
 _ACCOUNT: Final = Announcement("account-number", _shape(r"\d{6,17}|\d{2,6}(?:[ -]\d{2,6}){1,4}"), _no_date)
 _MEMBER: Final = Announcement(
     "account-number",
-    _shape(r"(?=(?:[A-Z]{0,5}-?\d){4})[A-Z]{0,5}[ -]?\d[A-Z0-9]{2,14}(?:-[A-Z0-9]{1,8}){0,3}"),
+    _shape(r"(?=(?:[A-Z]{0,5}[ -]?\d){4})[A-Z]{0,5}[ -]?\d[A-Z0-9]{2,14}(?:-[A-Z0-9]{1,12}){0,3}"),
     _no_date,
 )
+# Airlines' record locators, and whatever else has six signs.
+_LOCATOR: Final = Announcement("account-number", _shape(r"(?-i:(?=[A-Z]{0,5}\d)(?=\d{0,5}[A-Z])[A-Z0-9]{6})"))
+_TAIL: Final = Announcement("account-number", _shape(r"\d{4}"))
+_CARD_TAIL: Final = Announcement("card-number", _shape(r"\d{4}"))
+_UK_PLATE: Final = Announcement("vehicle", _shape(r"(?-i:[A-Z]{2}\d\d ?[A-Z]{3})"))
 _ROUTING: Final = Announcement("account-number", _shape(r"\d{9}|\d{4}-\d{4}-\d"), _is_routing)
 _SORT: Final = Announcement(
     "account-number", _shape(r"\d\d[ -]?\d\d[ -]?\d\d|\d{3}[ -]\d{3}|\d{8}|\d{5}-\d{3}|[A-Z]{4}0[A-Z0-9]{6}")
@@ -115,7 +120,7 @@ _TABLE: Final[tuple[tuple[str, tuple[Announcement, ...]], ...]] = (
     ),
     (
         """national id|national identity|national identification|national insurance|identity card|identity document|identity number|personal number
-        personal identification|personal identity|personal id|citizen id|citizen number|citizenship number|id card|nino|nhs|nhs no|sin
+        personal identification|personal identity|personal id|citizen id|citizen number|citizenship number|id card|nino|ni no|ni number|n i number|nhs|nhs no|sin
         dni|nie|nif|cpf|rg|pesel|aadhaar|aadhar|adhaar|bsn|burgerservicenummer|personalausweis|personalausweisnummer|ausweisnummer|ausweis
         sozialversicherungsnummer|versicherungsnummer|rentenversicherungsnummer|svnr|ahv|ahv nr|avs|codice fiscale|carta d identità|carta identità
         sécurité sociale|securite sociale|numéro de sécu|nir|insee|carte d identité|seguridad social|documento de identidad|cédula|cedula
@@ -127,7 +132,7 @@ _TABLE: Final[tuple[tuple[str, tuple[Announcement, ...]], ...]] = (
     ),
     (
         """tax id|tax identification|taxpayer id|taxpayer identification|tax number|tax file|tfn|tin|itin|ein|atin|employer identification|vat|vat id|vat reg|vat registration|utr|gstin|abn
-        steuer id|steuerid|steuernummer|steuer nr|steueridentifikationsnummer|steuerliche identifikationsnummer|idnr|ust id|ust idnr|ustid|umsatzsteuer id|mwst
+        steuer id|steuerid|steuernummer|steuer nr|steueridentifikationsnummer|steuerliche identifikationsnummer|idnr|ust id|ust idnr|u st id|u st id nr|u st idnr|ustid|umsatzsteuer id|mwst
         numéro fiscal|numero fiscal|tva|siret|siren|cif|partita iva|p iva|btw|btw nummer|contribuinte|nip|regon|momsnummer|cnpj|gst|pan|pan card""",
         (_TAX,),
     ),
@@ -157,9 +162,19 @@ _TABLE: Final[tuple[tuple[str, tuple[Announcement, ...]], ...]] = (
         """license plate|licence plate|license plates|number plate|numberplate|plate|plate number|vehicle registration|car registration|registration plate|kennzeichen|nummernschild|autokennzeichen|plaque|immatriculation|plaque d immatriculation|matrícula|matricula|targa|kenteken|rejestracja|rejestracyjny|placa|registreringsnummer""",
         (_PLATE,),
     ),
+    ("""registration|reg|reg no|registered""", (_UK_PLATE,)),
+    (
+        """pnr|record locator|airline reference""",
+        (_LOCATOR, _MEMBER),
+    ),
+    (
+        """account ending|account ending in|account ends|account ends in|acct ending|accounts ending|konto mit endung|compte finissant par|cuenta terminada en""",
+        (_TAIL,),
+    ),
+    ("""card ending|card ending in|card ends|card ends in|cards ending|visa ending|mastercard ending|amex ending""", (_CARD_TAIL,)),
     ("""vin|vehicle identification|chassis|fahrgestellnummer|fin""", (_VIN,)),
     (
-        """medical record|medical record number|mrn|patient id|patient number|member id|member number|membership number|customer number|customer id|client number|kundennummer|mitgliedsnummer|employee id|employee number|staff id|student id|student number|matrikelnummer|policy number|policy no|insurance policy|insurance id|subscriber id|beneficiary id|group number|frequent flyer|loyalty number|badge number|personalnummer|numéro client|número de cliente|polizza|polizzennummer|npi|dea number""",
+        """medical record|medical record number|mrn|patient id|patient number|member id|member number|membership number|customer number|customer id|client number|kundennummer|mitgliedsnummer|employee id|employee number|staff id|student id|student number|matrikelnummer|policy number|policy no|insurance policy|insurance id|subscriber id|beneficiary id|group number|frequent flyer|loyalty number|badge number|personalnummer|numéro client|número de cliente|polizza|polizzennummer|police nr|policennummer|versicherungsscheinnummer|vertragsnummer|vertrag nr|vertrag|versichertennr|versichertennummer|contrat n|contrat no|contrato n|contrato nº|numéro de contrat|número de póliza|loan number|loan no|loan id|loan account|mortgage number|claim number|claim no|bar no|bar number|medical license|ticket no|ticket number|e ticket|eticket|frequent flyer no|frequent flyer number|npi|dea number""",
         (_MEMBER,),
     ),
 )  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Final, Generic, TypeVar
 _WINDOW: Final = 64
 _MAX_WORDS: Final = 10
 # Words in camel and snake case fall apart; numbers, ends of sentences and the gaps of removed text end a phrase.
-_WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|\d+|\n{3}|[.!?]\s(?=[A-Z])|;")
+_WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|\d+|\n{3}|(?<![Nn][or])[.!?]\s(?=[A-Z])|;")
 _FILLER: Final = frozenset(
     [
         "a", "an", "the", "is", "are", "was", "be", "it", "its", "s", "my", "your", "his", "her", "our",
@@ -23,7 +23,7 @@ _FILLER: Final = frozenset(
         "here", "and", "with", "please", "under", "same", "also", "registered", "full", "complete",
         "first", "last", "holder", "home", "work", "office", "personal", "private", "business", "main",
         "primary", "alternate", "alternative", "direct", "nummer", "numero", "numéro", "número", "numer",
-        "lautet", "ist", "sind", "mein", "meine", "meiner", "dein", "ihre", "ihr", "unter", "der", "die",
+        "numaram", "numarası", "numaranız", "lautet", "ist", "sind", "mein", "meine", "meiner", "dein", "ihre", "ihr", "unter", "der", "die",
         "das", "den", "vom", "de", "del", "du", "la", "le", "les", "el", "lo", "il", "est", "es", "son",
         "mi", "mon", "ma", "mes", "votre", "su", "sua", "suo", "mio", "mia", "meu", "minha", "é", "è",
         "e", "al", "au", "do", "da", "jest", "mój", "moja", "het", "mijn", "uw", "op", "av", "är", "min",

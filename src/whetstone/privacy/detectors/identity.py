@@ -14,6 +14,7 @@ from whetstone.privacy.detectors.crypto import crypto_detectors
 from whetstone.privacy.detectors.detector import Detector, PatternDetector
 from whetstone.privacy.detectors.national_ids import national_id_detectors
 from whetstone.privacy.detectors.spans import Order, Span
+from whetstone.privacy.detectors.spoken import SpokenNumberDetector
 from whetstone.privacy.detectors.vehicles import vehicle_detectors
 from whetstone.privacy.replacement.placeholders import label
 
@@ -71,5 +72,6 @@ def identity_detectors() -> list[Detector]:
         *national_id_detectors(),
         *vehicle_detectors(),
         *crypto_detectors(),
+        SpokenNumberDetector(),
         AnnouncedDetector(),
     ]

@@ -107,7 +107,10 @@ class NameCache:
 
     def _connect(self) -> sqlite3.Connection | None:
         if self._connection is None and self._path is not None:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as error:
+                raise sqlite3.OperationalError(f"no folder for it: {error.strerror}") from error
             self._connection = sqlite3.connect(
                 self._path, timeout=_BUSY_SECONDS, check_same_thread=False, cached_statements=16
             )

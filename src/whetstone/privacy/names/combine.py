@@ -16,7 +16,7 @@ from whetstone.privacy.names.persons import persons
 from whetstone.privacy.names.places import places
 from whetstone.privacy.names.words import is_prose, line_around
 
-VERSION: Final = "2"
+VERSION: Final = "3"
 """Part of the key of every cached answer; to be raised whenever a rule changes."""
 
 # Earlier kinds keep an overlap: a street is often named after a person, a firm after its founder.

@@ -18,19 +18,30 @@ TOLD: Final = re.compile(
     r"|nama saya|меня зовут|мо[её] имя|мене звати|με λένε|(?:i['’]m|i am|this is|it['’]?s|hey,? it['’]?s)(?= [^\W\d_]+(?: [^\W\d_]+)? (?:here|speaking|calling)\b))\s{1,2}",
     re.IGNORECASE,
 )
+_OTHER_KIN: Final = (
+    r"(?:his|her|our|your|their) (?:" + _KIN + ")"
+    r"|meine?[mnr]? (?:mann|frau|sohn|tochter|bruder|schwester|mutter|vater|cousine?|onkel|tante|opa|oma|freund(?:in)?|chef(?:in)?|nachbar(?:in)?|enkel(?:in)?)"
+    r"|(?:mi|su|tu) (?:herman[ao]|novi[ao]|marido|mujer|espos[ao]|hij[ao]|madre|padre|prim[ao]|tí[ao]|abuel[ao]|jef[ae]|vecin[ao]|amig[ao])"
+    r"|(?:mon|ma|son|sa) (?:mari|femme|fils|fille|frère|sœur|soeur|mère|père|cousine?|oncle|tante|copine|copain|chef|voisine?|amie?)"
+    r"|mi[oa] (?:marito|moglie|figli[oa]|fratello|sorella|madre|padre|zi[oa]|nonn[oa]|capo|amic[oa])"
+    r"|(?:meu|minha) (?:marido|esposa|filh[oa]|irmã|irmão|mãe|pai|ti[oa]|avó|avô|chefe|amig[oa])"
+    r"|mijn (?:man|vrouw|zoon|dochter|broer|zus|moeder|vader|oom|tante|opa|oma|vriend(?:in)?|baas|buurman|buurvrouw)"
+    r"|min (?:man|fru|son|dotter|bror|syster|mamma|pappa|sambo|chef)"
+)
 # After these comes a name if it is written with capitals, or is a common given name.
 LIKELY: Final = re.compile(
-    rf"\b(?:my (?:{_KIN}),?|(?:the|card|user|account|first|last|full|maiden) ?name is|calls? me|calling me|(?:signed|written|reviewed|approved|assigned|reported|submitted|prepared|created|authored|requested|recommended) (?:by|to)"
+    rf"\b(?:my (?:{_KIN}),?|(?:{_OTHER_KIN}),?|(?:the|card|user|account|first|last|full|maiden) ?name is|calls? me|calling me|(?:signed|written|reviewed|approved|assigned|reported|submitted|prepared|created|authored|requested|recommended) (?:by|to)"
     r"|on behalf of|regards to|cc|attn:?|spoke (?:with|to)|(?:this|it) is|i am|i['’]m|im|its|it['’]s|ich bin|je suis|soy|sono|eu sou|sou|ik ben|jag är|jestem|já jsem|ben"
     r"|ping|groetjes|groeten|thanks|thank you|thx|hi|hello|hey|dear|good (?:morning|afternoon|evening)|bonjour|hallo|hola|ciao|olá|hej|merhaba|liebe[r]?|estimad[oa]|querid[oa]|cher|chère|caro|cara|gentile|beste)[ \t]{1,2}",
     re.IGNORECASE,
 )
+RELATIVE: Final = re.compile(rf"(?:my (?:{_KIN})|{_OTHER_KIN}),?\s+\Z", re.IGNORECASE)
 SALUTATION: Final = re.compile(
     r"(?:hi|hello|hey|dear|good \w+|thanks|thank you|thx|groetjes|groeten|bonjour|hallo|hola|ciao|olá|hej|merhaba|lieber?|estimad[oa]|querid[oa]|ch(?:er|ère)|car[oa]|gentile|beste)\s+\Z",
     re.IGNORECASE,
 )
 TITLE: Final = re.compile(
-    r"(?<![\w.])(?:(?:Mr|MR|Mrs|MRS|Ms|MS|Mx|Dr|DR|Prof|Sig|Sra|Srta|Dott|Hr|Fr|Mme|Mlle|Rev)\.?|(?:[Aa]vv|[Dd]ott|[Dd]ott\.ssa|[Ii]ng|[Ss]ig|[Ss]ig\.ra|[Dd]r|[Pp]rof|[Dd]on[ae]?)\.|Miss|Professor|Doctor|Sir|Madam|Dame|Herr|Herrn|Frau|Señor|Señora|Senhora?|Monsieur|Madame|Mademoiselle|Signora?|Pan|Pani|Paní|Mevrouw|Meneer|De heer|Sr\.|St\.(?= John))[ \t]{1,2}"
+    r"(?<![\w.])(?:(?:Mr|MR|Mrs|MRS|Ms|MS|Mx|Dr|DR|Prof|Sig|Sra|Srta|Dott|Hr|Fr|Mme|Mlle|Rev)\.?|(?:[Aa]vv|[Dd]ott|[Dd]ott\.ssa|[Ii]ng|[Ss]ig|[Ss]ig\.ra|[Dd]r|[Pp]rof|[Dd]on[ae]?)\.|Miss|Professor|Doctor|Sir|Madam|Dame|Herr|Herrn|Frau|Señor|Señora|Senhora?|Monsieur|Madame|Mademoiselle|Signora?|Pan|Pani|Paní|Mevrouw|Meneer|De heer|[Hh]eer|Sr\.|St\.(?= John))[ \t]{1,2}"
 )
 CLOSING: Final = re.compile(
     r"(?:regards|sincerely|cheers|thanks|thank you|wishes|yours|love|respectfully|truly|faithfully|best|grü(?:ß|ss)en?|gr(?:uß|uss)|mfg|cordialement|amicalement|sentiments"
@@ -60,9 +71,10 @@ _STARTS: Final[dict[re.Pattern[str], str]] = {
     LIKELY: "my the card user account first last full maiden call calls calling signed written reviewed approved assigned reported"
     " submitted prepared created authored requested recommended on regards cc attn spoke this it i im its ich je soy sono eu sou"
     " ik jag jestem já ben thanks thank thx hi hello hey dear good bonjour hallo hola ciao olá hej merhaba liebe lieber estimado"
-    " estimada querido querida cher chère caro cara gentile beste ping groetjes groeten",
+    " estimada querido querida cher chère caro cara gentile beste ping groetjes groeten his her our your their mein meine"
+    " meinem meinen meiner mi su tu mon ma son sa mio mia meu minha mijn min",
     TITLE: "mr mrs ms mx dr prof sig sra srta dott hr fr mme mlle rev avv ing don dona done miss professor doctor sir madam dame herr herrn"
-    " frau señor señora senhor senhora monsieur madame mademoiselle signor signora pan pani paní mevrouw meneer de sr st",
+    " frau señor señora senhor senhora monsieur madame mademoiselle signor signora pan pani paní mevrouw meneer de heer sr st",
     CLOSING: "regards sincerely cheers thanks thank wishes yours love respectfully truly faithfully best grüßen grüssen grüße grüsse"
     " gruß gruss mfg cordialement amicalement sentiments saludo saludos atentamente saluti cordialmente atenciosamente abraço"
     " abraços groet groete groeten groetjes hälsningar mvh hilsen pozdrawiam poważaniem pozdravem saygılarımla уважением пожеланиями",

@@ -38,6 +38,11 @@ _PARTICLE_BEFORE = re.compile(
 _PREFIXES: Final = frozenset(["van", "von", "der", "den", "ter", "bin", "ibn", "della", "di", "da", "dos"])
 _INITIALS_BEFORE = re.compile(r"(?<!\w)(?:[A-ZÀ-Þ]\.[ \t]?){1,3}\Z")
 _WINDOW = 48
+# What is called after its discoverer, and a file's ending behind a name that was taken out.
+_EPONYM = re.compile(
+    r"(?:['’]s?)?[ -](?:theorem|lemma|conjecture|inequality|algorithm|lymphoma|syndrome|transform|equation)s?\b"
+)
+_EXTENSION = re.compile(r"(?<![^\W_])\.\Z")
 
 
 def persons(text: str, rampart: Sequence[Entity], english: Sequence[Entity]) -> list[Found]:
@@ -222,9 +227,19 @@ def _plausible(text: str, start: int, end: int) -> bool:
     value = text[start:end]
     if is_public(value) or len(value) > _MAX_LETTERS or in_code(text, start, end):
         return False
+    if _is_eponym(text, start, end) or (
+        value.islower() and _EXTENSION.search(text[max(0, start - 2) : start])
+    ):
+        return False
     parts = WORD.findall(value)
     if not parts or all(part.casefold() in words("ordinary") for part in parts):
         return False
     if len(parts) == 1 and parts[0].islower() and parts[0].isascii():
         return parts[0] not in words("names that are words")
     return True
+
+
+def _is_eponym(text: str, start: int, end: int) -> bool:
+    """Whether the word behind the name, or the last one of it, is what was called after somebody."""
+    last = max(text.rfind(" ", start, end), text.rfind("-", start, end))
+    return any(_EPONYM.match(text, at) is not None for at in (end, last, last - 1, last - 2) if at > start)

@@ -17,6 +17,7 @@ from whetstone.privacy.names.introductions import (
     JAVADOC,
     LIKELY,
     PHRASES,
+    RELATIVE,
     SALUTATION,
     SPELLED,
     TITLE,
@@ -36,6 +37,10 @@ _INITIAL = re.compile(r"[^\W\d_]\.[ \t]?")
 _GAP = re.compile(r"[ \t]{1,2}")
 _MAX_WORDS: Final = 4
 _FIELD_END = re.compile(r"[ \t]*(?:$|[<(,;|\"'\n[—–-]|\*\*|@)", re.MULTILINE)
+# As airlines write passengers: `ROSSI/MEI ANNA MRS`.
+_ON_TICKETS = re.compile(
+    r"(?<![\w/.-])(?P<name>[A-Z]{2,30}/[A-Z]{3,30}(?: [A-Z]{2,20}){0,2}?) ?(?:MR|MRS|MS|MISS|MSTR|CHD|INF)(?![\w/-])"
+)
 _MAX_LIST: Final = 20
 
 
@@ -60,6 +65,10 @@ def _places(text: str) -> Iterator[tuple[int, int]]:
             for pattern in patterns:
                 yield from _introduced(text, pattern, word.start())
     yield from foreign_names(text)
+    if "/" in text:
+        for match in _ON_TICKETS.finditer(text):
+            if words("ordinary").isdisjoint(re.split(r"[ /]", match["name"].casefold())):
+                yield match.span("name")
 
 
 def _introduced(text: str, pattern: re.Pattern[str], position: int) -> Iterator[tuple[int, int]]:
@@ -121,6 +130,7 @@ def _likely(text: str, match: re.Match[str]) -> Iterator[tuple[int, int]]:
             or closed
             or (several and not sentence)
             or (not salutation and match[0].lower().startswith(("my ", "cc", "attn", "spoke", "call")))
+            or (text[start].isupper() and RELATIVE.fullmatch(match[0]) is not None)
         ):
             yield start, end
 

@@ -63,6 +63,8 @@ def _settle(text: str, group: Sequence[Entity]) -> list[Found]:
     if not group:
         return []
     labels = {entity.label for entity in group}
+    if "ZIP_CODE" not in labels and _are_products(text, group):
+        return []
     start, end = group[0].start, max(entity.end for entity in group)
     if "STREET_NAME" in labels and (len(labels) > 1 or _looks_like_street(text[start:end])):
         return [_address(text, start, end)]
@@ -71,6 +73,12 @@ def _settle(text: str, group: Sequence[Entity]) -> list[Found]:
     if {"SECONDARY_ADDRESS", "BUILDING_NUMBER"} <= labels and _UNIT_WORD.search(text[start:end]):
         return [_address(text, start, end)]
     return [Found(e.start, e.end, "location") for e in group if _is_place(text, e)]
+
+
+def _are_products(text: str, group: Sequence[Entity]) -> bool:
+    """Whether nothing but a well-known name gives the number beside it a place: `Ubuntu 22`, `Chrome 124`."""
+    named = [text[e.start : e.end] for e in group if e.label in ("CITY", "STATE", "STREET_NAME")]
+    return bool(named) and all(value.strip("0123456789. ").casefold() in words("brands") for value in named)
 
 
 def _address(text: str, start: int, end: int) -> Found:

@@ -106,14 +106,17 @@ class WorkerProcess:
         return answer
 
     def _start(self) -> bool:
-        """Whether the worker is up. Raises UnavailableError when it says why it cannot be."""
-        command = [sys.executable, *_COMMAND, str(self._idle_seconds)]
-        variables = environment(_INHERITED) | _ONE_THREAD | _OFFLINE
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the worker
-        self._process = subprocess.Popen(  # noqa: S603 - this very interpreter and our own module
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._complaints, env=variables
-        )
-        greeting = receive(self._process.stdout) if self._process.stdout is not None else None
+        """Whether the worker is up. Raises UnavailableError when it cannot be, and why is known."""
+        try:
+            greeting = self._launch()
+        except (OSError, ValueError) as failure:
+            self._discard()
+            raise UnavailableError(
+                f"The process that looks for names cannot be started: {failure}"
+            ) from failure
+        except BaseException:
+            self._discard()  # its greeting would be taken for an answer
+            raise
         if greeting is not None and greeting.get("ready"):
             return True
         self._discard()
@@ -126,16 +129,25 @@ class WorkerProcess:
             else f"The models for names cannot be loaded: {error}. {INSTALL_HINT}"
         )
 
+    def _launch(self) -> dict[str, Any] | None:
+        """The first message of a new worker; None when it died."""
+        command = [sys.executable, *_COMMAND, str(self._idle_seconds)]
+        variables = environment(_INHERITED) | _ONE_THREAD | _OFFLINE
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the worker
+        self._process = subprocess.Popen(  # noqa: S603 - this very interpreter and our own module
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._complaints, env=variables
+        )
+        return receive(self._process.stdout) if self._process.stdout is not None else None
+
     def _discard(self) -> None:
         process, self._process = self._process, None
-        if process is None:
-            return
-        process.kill()
-        process.wait(_STOP_SECONDS)
-        for stream in (process.stdin, process.stdout):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
+        if process is not None:
+            process.kill()
+            process.wait(_STOP_SECONDS)
+            for stream in (process.stdin, process.stdout):
+                if stream is not None:
+                    with contextlib.suppress(OSError):
+                        stream.close()
         if self._complaints is not None:
             self._last_words = _last_lines(self._complaints)
             self._complaints.close()

@@ -35,6 +35,10 @@ _PATTERNS: Final = tuple(
         (("rw", "r-"), r"^[dlcbps-][rwxsStT-]{9}[.+@]?[ ]{1,8}\d{1,5}[ ]{1,4}(?P<name>[a-z][\w.-]{1,31})[ ]{1,12}\S"),
         (("(",), r"\b(?:TODO|FIXME|XXX|HACK)\(@?(?P<name>[a-z][a-z_.]{2,20}\d{0,4})\)"),
         (("curl ",), r"\bcurl (?:[^\s]{1,80} ){0,6}?(?:-u|--user)[ =][\"']?(?P<name>[A-Za-z][\w.-]{1,31})(?=:)"),
+        ((" <",), rf"^\[?[\d:. -]{{5,20}}\]? <[@+ ]?{_NAME}> "),
+        # logfmt: other pairs beside it tell it from an assignment
+        (("user=", "username=", "login="), rf"(?<![^\s])(?:user|username|login)=[\"']?{_NAME}[\"']?(?=[ \t]{{1,2}}[a-z][\w.]{{0,30}}=\S)"),
+        (("(id ", "(ID ", "(id:", "(ID:"), rf"\b(?:[Uu]ser|[Mm]ember|[Pp]layer|[Aa]ccount) {_NAME}(?= \((?:id|ID):? ?\d)"),
         (("sudo:", "sudo["), rf"\bsudo(?:\[\d{{1,9}}\])?:[ ]{{1,8}}{_NAME} : "),
     )
 )  # fmt: skip

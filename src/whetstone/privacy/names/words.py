@@ -20,6 +20,7 @@ _ENGLISH = frozenset(
     ]
 )  # fmt: skip
 _MIN_PROSE_WORDS = 4
+_MAX_NEAR = 1000
 _MAX_SYMBOLS = 0.03
 _MIN_FUNCTION_WORDS = 0.1
 
@@ -94,10 +95,12 @@ def is_name_word(word: str) -> bool:
 
 
 def line_around(text: str, start: int, end: int | None = None) -> str:
-    """The line, or lines, that hold the stretch."""
-    first = text.rfind("\n", 0, start) + 1
-    last = text.find("\n", start if end is None else end)
-    return text[first : last if last >= 0 else len(text)]
+    """The line, or lines, that hold the stretch; of a very long line what is near."""
+    end = start if end is None else end
+    low, high = max(0, start - _MAX_NEAR), min(len(text), end + _MAX_NEAR)
+    first = max(low, text.rfind("\n", low, start) + 1)
+    last = text.find("\n", end, high)
+    return text[first : last if last >= 0 else high]
 
 
 def is_prose(line: str) -> bool:

@@ -45,11 +45,6 @@ def label(kind: str) -> str:
     return f"<REDACTED:{kind}>"
 
 
-def is_numbered(kind: str) -> bool:
-    """Whether values of the kind are told apart by a number."""
-    return kind in NUMBERED
-
-
 def has_placeholder(text: str) -> bool:
     """Whether some part of the text was removed before."""
     return _may_hold_one(text) and PLACEHOLDER.search(text) is not None

@@ -89,36 +89,6 @@ def piece(items: Any, path: Path) -> Any:
     return items
 
 
-def distribute(pieces: Sequence[str], edits: Sequence[Edit]) -> list[str]:
-    """The pieces after edits of their joined text; the edits are disjoint and in order.
-
-    A replacement goes whole into the piece in which its edit begins; the pieces after it lose their part and may
-    become empty. Pieces without an edit stay as they are.
-    """
-    result: list[str] = []
-    start = 0
-    next_edit = 0
-    for number, text in enumerate(pieces):
-        end = start + len(text)
-        is_last = number == len(pieces) - 1
-        parts: list[str] = []
-        position = start
-        while next_edit < len(edits):
-            edit_start, edit_end, replacement = edits[next_edit]
-            if edit_start >= end and not (is_last and edit_start == end):
-                break
-            if edit_start >= start:
-                parts += (text[position - start : edit_start - start], replacement)
-            position = min(max(position, edit_end), end)
-            if edit_end > end:
-                break  # it goes on in the next piece
-            next_edit += 1
-        parts.append(text[position - start :])
-        result.append("".join(parts))
-        start = end
-    return result
-
-
 class Line(NamedTuple):
     """`text[start:end]` is a JSON document; the places of its leaves are those in `text`."""
 

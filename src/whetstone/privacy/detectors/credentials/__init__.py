@@ -26,9 +26,6 @@ _ADDRESSES = 710
 _HEADERS = 800
 _SESSIONS = 810
 
-PROVIDER_RULES = (*CONTRACT, *TECHNICAL, *BUSINESS)
-"""All rules that go by a prefix."""
-
 
 def credential_detectors() -> list[Detector]:
     """All detectors, the more specific before the more general."""

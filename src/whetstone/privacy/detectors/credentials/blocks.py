@@ -161,13 +161,7 @@ def block_detectors(rank: int) -> list[Detector]:
             accept=_is_seed_phrase,
             group="words",
         ),
-        pattern(
-            "password",
-            _PASSPHRASE,
-            ("hrase", "HRASE"),
-            accept=_is_seed_phrase,
-            group="words",
-        ),
+        pattern("password", _PASSPHRASE, ("hrase", "HRASE"), accept=_is_seed_phrase, group="words"),
         pattern(
             "crypto-private-key",
             r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt]|[0-9]m))[5KL][1-9A-HJ-NP-Za-km-z]{50,51}(?![A-Za-z0-9])",
