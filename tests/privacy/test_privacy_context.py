@@ -136,6 +136,13 @@ def test_a_number_that_was_announced_once_goes_everywhere(
     assert inner == {"acct": "<ACCOUNT_NUMBER_1>", "memo": "pay <ACCOUNT_NUMBER_1> today"}
 
 
+def test_a_value_that_is_the_beginning_of_another(plain_filter: PrivacyFilter) -> None:
+    text = json.dumps({"address": {"street": "Elm Row 8"}, "shippingAddress": "Elm Row 8, 79108 Oslo"})
+    filtered = json.loads(plain_filter.text(text))
+    assert "Elm" not in json.dumps(filtered)
+    assert [span.end <= len(text) for span in plain_filter.preview_text(text).spans] == [True, True]
+
+
 def test_neighbouring_members_announce_a_value(plain_filter: PrivacyFilter, make_document: Make) -> None:
     value = {"document": "passport", "number": "C01X00T47"}
     document = make_document(trajectory={"metadata": {"object": value, "text": json.dumps(value)}})

@@ -85,7 +85,8 @@ class Findings:
             for negative_length, lead in self._places.get(word[0], ()):
                 start = word.start() - lead
                 end = start - negative_length
-                span = self._values.get(text[start:end]) if start >= done else None
+                fits = done <= start and end <= len(text)
+                span = self._values.get(text[start:end]) if fits else None
                 if span is not None and not (_is_word(text, start - 1) or _is_word(text, end)):
                     yield span._replace(start=start, end=end)
                     done = end

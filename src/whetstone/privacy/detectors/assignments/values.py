@@ -132,9 +132,12 @@ def _is_password(value: str, place: Place) -> bool:
     return len(value) >= 6 and (humps >= 3 and not value.isupper()) and not made_of_words(value)
 
 
-# Beginnings of words in labels and messages of forms.
-_FORM_WORDS: Final = (
-    "pass", "your", "enter", "the", "must", "please", "is", "not", "and", "or", "a", "for", "to", "of",
+# Words in labels and messages of forms.
+_FORM_WORDS: Final = frozenset(
+    [
+        "your", "yours", "enter", "entered", "the", "must", "please", "is", "isn't", "not", "and", "or", "a", "an",
+        "for", "to", "of",
+    ]
 )  # fmt: skip
 
 
@@ -145,7 +148,8 @@ def _is_quoted_password(value: str) -> bool:
         return (
             len(words) <= 12
             and value[-1] not in ".:?!…"
-            and not any(word.startswith(_FORM_WORDS) for word in words)
+            and _FORM_WORDS.isdisjoint(words)
+            and not any(word.startswith("pass") for word in words)
         )
     if any(map(str.isdigit, value)):
         return len(value) >= 3
