@@ -10,8 +10,9 @@ from credential_samples import ASSIGNED, HARMLESS, HOSTILE_UNITS, PROVIDERS
 from whetstone.privacy.detectors.assignments import AssignmentDetector
 from whetstone.privacy.detectors.credentials import credential_detectors
 from whetstone.privacy.detectors.listed import SecretValueDetector
-from whetstone.privacy.detectors.spans import Span, replace, resolve
+from whetstone.privacy.detectors.spans import Span, resolve
 from whetstone.privacy.replacement.placeholders import mask_placeholders
+from whetstone.privacy.structure.edits import Edit, apply
 
 _DETECTORS = (*credential_detectors(), AssignmentDetector())
 
@@ -22,7 +23,7 @@ def _spans(text: str) -> list[Span]:
 
 
 def _filtered(text: str) -> str:
-    return replace(text, _spans(text))
+    return apply(text, [Edit(*span[:2], span.replacement, span.kind, span.tier) for span in _spans(text)])
 
 
 _FRAMES = (

@@ -75,14 +75,3 @@ def resolve(spans: Iterable[Span]) -> list[Span]:
 
 def _precedence(span: Span) -> tuple[int, int, int]:
     return (span.order, span.rank, span.start - span.end)
-
-
-def replace(text: str, spans: Iterable[Span]) -> str:
-    """The text with disjoint, ordered spans replaced."""
-    parts: list[str] = []
-    position = 0
-    for span in spans:
-        parts += (text[position : span.start], span.replacement)
-        position = span.end
-    parts.append(text[position:])
-    return "".join(parts)
