@@ -359,6 +359,8 @@ def _carried(row: Json) -> Json:
         # What was said after the last answer is no call: it is kept as events.
         while row["messages"] and row["messages"][-1]["role"] != "assistant":
             row["messages"].pop()
+        if not row["messages"]:
+            row.pop("tools", None)  # tools belong to calls, and without an answer there is none
     return row
 
 
