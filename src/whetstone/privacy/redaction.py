@@ -19,6 +19,7 @@ from whetstone.privacy.scanner import TextScanner
 from whetstone.privacy.structure import encodings
 from whetstone.privacy.structure.content import json_edits
 from whetstone.privacy.structure.edits import Edit, Rewrite, apply
+from whetstone.privacy.structure.json_text import parse
 from whetstone.privacy.structure.keys import KeyRule, rule_for
 
 UNFILTERABLE: Final = "unfilterable"
@@ -257,6 +258,7 @@ def _takes(rule: KeyRule, text: str, scanner: TextScanner) -> bool:
         scanner.drops(rule.kind)
         and not only_placeholders(text)
         and rule.accepts(text)
+        and parse(text) is None  # the leaves of JSON are looked at one by one
         and not scanner.allows(text, rule.kind)
     )
 
