@@ -66,11 +66,10 @@ class PrivacyFilter:
         self.report = PrivacyReport(config.digest())
         self._config = config
         self._private_entities = PrivateEntities(config.private_entities)
-        self._scanner = TextScanner(config.detectors(), names, config.allows, config.disabled)
-        self._rules = TextScanner(config.detectors(), None, config.allows, config.disabled)
-        self._every = (
-            TextScanner(config.detectors(), names, config.allows) if config.disabled else self._scanner
-        )
+        detectors = config.detectors()
+        self._scanner = TextScanner(detectors, names, config.allows, config.disabled)
+        self._rules = TextScanner(detectors, None, config.allows, config.disabled)
+        self._every = TextScanner(detectors, names, config.allows) if config.disabled else self._scanner
         self._forbidden = TextScanner([*credential_detectors(), *config.listed_detectors()])
 
     @classmethod

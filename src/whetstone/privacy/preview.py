@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from whetstone.privacy.detectors.spans import Tier
 from whetstone.privacy.structure.edits import Edit
@@ -53,21 +53,32 @@ Explain = Callable[[str, str], Sequence[Edit]]
 """The edits that made the second text out of the first."""
 
 
-def changes(before: Any, after: Any, explain: Explain, path: str = "") -> Iterator[PreviewSpan]:
+class ChangedLeaf(NamedTuple):
+    """A string, number or key of a document before and after the filter."""
+
+    path: str
+    before: str
+    after: str
+    is_key: bool = False
+
+
+def changes(before: Any, after: Any, explain: Explain) -> Iterator[PreviewSpan]:
     """The spans of every string, number and key that the filter changed in a document."""
+    for leaf in changed_leaves(before, after):
+        for edit in explain(leaf.before, leaf.after):
+            yield PreviewSpan(edit.start, edit.end, edit.kind, edit.tier, edit.replacement, leaf.path)
+
+
+def changed_leaves(before: Any, after: Any, path: str = "") -> Iterator[ChangedLeaf]:
+    """What differs between a document and its filtered copy, in document order."""
     if isinstance(before, dict):
         for (key, value), (new_key, new_value) in zip(before.items(), after.items(), strict=True):
             place = f"{path}.{new_key}" if path else new_key
             if key != new_key:
-                yield from _spans(explain(key, new_key), f"{place}.(key)")
-            yield from changes(value, new_value, explain, place)
+                yield ChangedLeaf(f"{place}.(key)", key, new_key, is_key=True)
+            yield from changed_leaves(value, new_value, place)
     elif isinstance(before, list | tuple):
         for number, (value, new_value) in enumerate(zip(before, after, strict=True)):
-            yield from changes(value, new_value, explain, f"{path}[{number}]")
+            yield from changed_leaves(value, new_value, f"{path}[{number}]")
     elif before != after:
-        yield from _spans(explain(str(before), after), path)
-
-
-def _spans(edits: Sequence[Edit], path: str) -> Iterator[PreviewSpan]:
-    for edit in edits:
-        yield PreviewSpan(edit.start, edit.end, edit.kind, edit.tier, edit.replacement, path)
+        yield ChangedLeaf(path, str(before), str(after))

@@ -78,7 +78,10 @@ class Survey:
 
     def whole(self, value: Any) -> None:
         """Notes an object or array of the trajectory."""
-        self._surround(json.dumps(value, ensure_ascii=False))
+        text = json.dumps(value, ensure_ascii=False)
+        if text not in self._seen:  # tools are defined anew in every call
+            self._seen.add(text)
+            self._surround(text)
 
     def keeps(self, identifier: str) -> bool:  # noqa: ARG002 - part of the interface
         """Identifiers are looked at when they are rewritten."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from whetstone.privacy.preview import PreviewSpan, TrajectoryPreview
+from whetstone.privacy.preview import PreviewSpan, TrajectoryPreview, changed_leaves
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +27,6 @@ def changed_texts(document: dict[str, Any], preview: TrajectoryPreview) -> Itera
     spans: defaultdict[str, list[PreviewSpan]] = defaultdict(list)
     for span in preview.spans:
         spans[span.field].append(span)
-    for field, before, after in _pairs(document, preview.trajectory, ""):
-        if field in spans:
-            yield ChangedText(field, before, after, tuple(spans[field]))
-
-
-def _pairs(before: Any, after: Any, path: str) -> Iterator[tuple[str, str, str]]:
-    """Different leaves at the same place, with the paths that previews use."""
-    if isinstance(before, dict) and isinstance(after, dict):
-        for value, (key, new) in zip(before.values(), after.items(), strict=False):
-            yield from _pairs(value, new, f"{path}.{key}" if path else key)
-    elif isinstance(before, list | tuple) and isinstance(after, list | tuple):
-        for number, (value, new) in enumerate(zip(before, after, strict=False)):
-            yield from _pairs(value, new, f"{path}[{number}]")
-    elif before != after:
-        yield path, str(before), str(after)
+    for leaf in changed_leaves(document, preview.trajectory):
+        if not leaf.is_key and leaf.path in spans:
+            yield ChangedText(leaf.path, leaf.before, leaf.after, tuple(spans[leaf.path]))

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from whetstone.privacy.cache import SpanCache
 from whetstone.privacy.detectors.detector import Detector
 from whetstone.privacy.detectors.spans import Span
+from whetstone.privacy.names.finder import NameFinder
 from whetstone.privacy.replacement.placeholders import mask_placeholders
 
 _BATCH_CHARACTERS: Final = 10_000
-
-
-class Names(Protocol):
-    """The names tier, as far as the scanner needs it."""
-
-    def find(self, texts: Sequence[str]) -> list[list[Span]]:
-        """The names in each text."""
 
 
 class TextScanner:
@@ -26,7 +20,7 @@ class TextScanner:
     def __init__(
         self,
         detectors: Sequence[Detector],
-        names: Names | None = None,
+        names: NameFinder | None = None,
         allows: Callable[[str, str], bool] | None = None,
         disabled: Collection[str] = (),
     ) -> None:
@@ -44,8 +38,8 @@ class TextScanner:
         """
         if self._names is None:
             return
-        masked = [mask_placeholders(text) for text in dict.fromkeys(texts) if self._cache.get(text) is None]
-        for together in _batches(masked):
+        unknown = (text for text in dict.fromkeys(texts) if self._cache.get(text) is None)
+        for together in _batches(unknown):
             go_on()
             self._names.find(together)  # it remembers them
 

@@ -21,7 +21,7 @@ _ATTESTATION: dict[str, Any] = {
     "generatedAt": "2026-02-19T10:00:00.000Z",
     "filter": {"version": "2", "configHash": "0f3c2a9b81d4e567", "models": [], "disabledDetectors": []},
     "policy": [{"policy": "standard", "reason": None, "trajectories": 342}],
-    "replacement": "pseudonyms",
+    "replacement": "pseudonym",
     "trajectories": 342,
     "counts": {
         "byKind": {"email": 12},
@@ -132,7 +132,7 @@ class PrivacyStatus(WireModel):
         {
             "filterVersion": "2",
             "configHash": "0f3c2a9b81d4e567",
-            "replacement": "pseudonyms",
+            "replacement": "pseudonym",
             "policies": [{"scope": "default", "name": None, "policy": "standard", "reason": None}],
             "detectors": {"rules": ["email", "phone"], "names": [], "custom": []},
             "disabledDetectors": [],
