@@ -85,6 +85,12 @@ def test_answers_are_known_by_their_question(
     assert [message["content"] for message in call["messages"]] == [question, expected]
 
 
+def test_a_turn_is_no_signature_of_the_one_before(plain_filter: PrivacyFilter, make_document: Make) -> None:
+    messages = [{"role": "user", "content": "Thanks!"}, {"role": "assistant", "content": "Brindle"}]
+    [call] = _filtered(plain_filter, make_document(messages=messages))["steps"][0]["llmCalls"]
+    assert call["messages"] == messages
+
+
 def test_a_name_that_a_key_tells_goes_everywhere(plain_filter: PrivacyFilter, make_document: Make) -> None:
     document = make_document(
         userPrompt="When does Mei fly?",

@@ -345,9 +345,7 @@ async def test_training_rows_come_back_equal(
 
 def _rows(path: Path) -> list[Json]:
     rows = [orjson.loads(line) for line in path.read_bytes().splitlines()]
-    carried = map(_carried, rows)
-    # A row in which nobody answered holds no call, and so nothing that could come back.
-    return sorted((row for row in carried if row.get("messages") != []), key=orjson.dumps)
+    return sorted((_carried(row) for row in rows), key=orjson.dumps)
 
 
 def _carried(row: Json) -> Json:
@@ -361,6 +359,8 @@ def _carried(row: Json) -> Json:
         # What was said after the last answer is no call: it is kept as events.
         while row["messages"] and row["messages"][-1]["role"] != "assistant":
             row["messages"].pop()
+        if not row["messages"]:
+            row.pop("tools", None)  # tools belong to calls, and without an answer there is none
     return row
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
+from whetstone.privacy.detectors.answers import asks
 from whetstone.privacy.detectors.identity import is_card_number
 from whetstone.privacy.detectors.spans import Order, Span, Tier, resolve
 from whetstone.privacy.findings import NAME_KINDS, Findings
@@ -68,8 +69,10 @@ class Survey:
             self._findings.spare(name)
 
     def conversation(self, turns: Sequence[str]) -> None:
-        """Notes where one turn follows another: what is private in an answer may be known by the question alone."""
+        """Notes where an answer follows a question: what is private in it may be known by the question alone."""
         for question, answer in pairwise(turns):
+            if not asks(question):
+                continue  # "Thanks!" and the next one's turn are no letter with its signature
             seam = f"{question[-_SEAM:]}\n{answer[:_SEAM]}"
             if seam not in self._seen:
                 self._seen.add(seam)

@@ -81,6 +81,11 @@ _TOPICS: Final = (
 )  # fmt: skip
 
 
+def asks(text: str) -> bool:
+    """Whether the end of a text asks for something."""
+    return _ASKS.search(text[-_MAX_QUESTION:]) is not None
+
+
 class AnswerDetector:
     """The line after a question that asks for something private, where it holds what was asked for."""
 
@@ -97,8 +102,7 @@ class AnswerDetector:
                 continue
             if question:
                 yield from _answered(question, line[0], line.start())
-            tail = line[0][-_MAX_QUESTION:]
-            question = tail if _ASKS.search(tail) else ""
+            question = line[0][-_MAX_QUESTION:] if asks(line[0]) else ""
 
 
 def _answered(question: str, line: str, start: int) -> Iterator[Span]:
