@@ -18,7 +18,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 
-from whetstone.optimize.gate import decide
+from whetstone.optimize.gate.decision import decide
 
 SIZES = (15, 20, 30, 50, 100, 200)
 GAINS = (0.0, 0.1, 0.2)

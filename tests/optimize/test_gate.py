@@ -13,7 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from whetstone.errors import InvalidInputError
-from whetstone.optimize.gate import GateDecision, decide
+from whetstone.optimize.gate.decision import GateDecision, decide
 
 
 def judge(

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from optimize_world import rows
-from whetstone.optimize.demonstration_sets import demonstration_sets, trigrams
-from whetstone.optimize.examples import Example, parse_row
+from whetstone.optimize.fewshot.demonstration_sets import demonstration_sets, trigrams
 from whetstone.optimize.metrics import Answer
-from whetstone.optimize.pool import build_pool
+from whetstone.optimize.rows.examples import Example, parse_row
+from whetstone.optimize.rows.pool import build_pool
 from whetstone.privacy.gate import PrivacyGate
 from whetstone.settings import Settings
 

@@ -11,13 +11,13 @@ from openai_peer import OpenAIPeer, Reply
 from optimize_world import answer, demonstrated_turns, learns_from_turns, peer_settings, right_decision, rows
 from whetstone.lm.budget import Budget
 from whetstone.lm.client import LMClient
-from whetstone.optimize.evaluation import InvalidEvaluationError
-from whetstone.optimize.evaluator import Evaluator
-from whetstone.optimize.examples import parse_row
-from whetstone.optimize.journal import Journal
-from whetstone.optimize.ledger import Ledger
+from whetstone.optimize.engine.evaluation import InvalidEvaluationError
+from whetstone.optimize.engine.evaluator import Evaluator
+from whetstone.optimize.engine.journal import Journal
+from whetstone.optimize.engine.ledger import Ledger
+from whetstone.optimize.engine.program import Candidate, demonstration
 from whetstone.optimize.metrics import get_metric
-from whetstone.optimize.program import Candidate, demonstration
+from whetstone.optimize.rows.examples import parse_row
 from whetstone.optimize.spec import BudgetLimits
 from whetstone.settings import Settings
 

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from optimize_world import rows
-from whetstone.optimize.examples import parse_row
-from whetstone.optimize.halving import MIN_ROWS, plan, stratified
+from whetstone.optimize.fewshot.halving import MIN_ROWS, plan
+from whetstone.optimize.rows.examples import parse_row
+from whetstone.optimize.rows.stratified import stratified
 
 EXAMPLES = [parse_row(row) for row in rows(60)]
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whetstone.errors import ConflictError
-from whetstone.optimize.journal import Journal, JournalDamagedError
-from whetstone.optimize.randomness import derived
+from whetstone.optimize.engine.journal import Journal, JournalDamagedError
+from whetstone.optimize.engine.randomness import derived
 
 HEADER = {"seed": 1, "data": "abc"}
 

@@ -7,7 +7,7 @@ import pytest
 
 from optimize_world import TASK, rows, write_dataset, write_rows
 from whetstone.errors import InvalidInputError, NotFoundError
-from whetstone.optimize.loading import load
+from whetstone.optimize.rows.loading import load
 
 
 def test_a_dataset_keeps_its_own_split(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from optimize_world import (
     write_dataset,
 )
 from whetstone.errors import InvalidInputError
-from whetstone.optimize.evaluation import InvalidEvaluationError
+from whetstone.optimize.engine.evaluation import InvalidEvaluationError
 from whetstone.optimize.native import run
 from whetstone.optimize.reporter import PHASES
 from whetstone.optimize.spec import FewShotOptions

@@ -15,17 +15,19 @@ from whetstone import __version__
 from whetstone.datasets.tasks import get_task
 from whetstone.lm.budget import Budget
 from whetstone.lm.client import LMClient
-from whetstone.optimize import bootstrap_fewshot, outcome, trial
-from whetstone.optimize.evaluator import Evaluator
-from whetstone.optimize.journal import JOURNAL_NAME, Journal
-from whetstone.optimize.ledger import Ledger
-from whetstone.optimize.loading import LoadedRows, load
+from whetstone.optimize import outcome
+from whetstone.optimize.engine.evaluator import Evaluator
+from whetstone.optimize.engine.journal import JOURNAL_NAME, Journal
+from whetstone.optimize.engine.ledger import Ledger
+from whetstone.optimize.fewshot import search as bootstrap_fewshot
+from whetstone.optimize.gate import trial
+from whetstone.optimize.gate.trial import Verdict
 from whetstone.optimize.metrics import get_metric
 from whetstone.optimize.optimizer import Optimizer, SearchContext, SearchResult
 from whetstone.optimize.reporter import Progress, Reporter
+from whetstone.optimize.rows.loading import LoadedRows, load
 from whetstone.optimize.setting import DEFAULT_ROOM, Setting, Start, arrange, choose_start
 from whetstone.optimize.spec import NativeSpec, check_optimizer
-from whetstone.optimize.trial import Verdict
 from whetstone.privacy.gate import PrivacyGate
 from whetstone.prompts.store import PromptStore
 from whetstone.settings import Settings

@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from whetstone.optimize.evaluation import Evaluation
-from whetstone.optimize.evaluator import Evaluator
-from whetstone.optimize.examples import Example
-from whetstone.optimize.journal import Journal
-from whetstone.optimize.ledger import Ledger
-from whetstone.optimize.program import Candidate
+from whetstone.optimize.engine.evaluation import Evaluation
+from whetstone.optimize.engine.evaluator import Evaluator
+from whetstone.optimize.engine.journal import Journal
+from whetstone.optimize.engine.ledger import Ledger
+from whetstone.optimize.engine.program import Candidate
 from whetstone.optimize.reporter import Progress
+from whetstone.optimize.rows.examples import Example
 from whetstone.optimize.spec import NativeSpec
 
 

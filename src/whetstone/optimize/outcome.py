@@ -7,10 +7,10 @@ from typing import Any, cast
 
 from whetstone import __version__
 from whetstone.clock import iso, now_ms
-from whetstone.optimize.loading import LoadedRows
+from whetstone.optimize.gate.trial import Verdict
 from whetstone.optimize.optimizer import SearchContext, SearchResult
+from whetstone.optimize.rows.loading import LoadedRows
 from whetstone.optimize.setting import Setting, Start
-from whetstone.optimize.trial import Verdict
 from whetstone.privacy.gate import PrivacyGate
 from whetstone.prompts.artifact import Demonstration, DemonstrationInput, LineageEntry, PromptArtifact
 from whetstone.prompts.artifact import Optimizer as OptimizerName

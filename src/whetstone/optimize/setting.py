@@ -9,11 +9,11 @@ from typing import Any
 
 from whetstone.datasets.near_duplicates import normalise
 from whetstone.errors import InvalidInputError
-from whetstone.optimize.examples import Example
-from whetstone.optimize.halving import stratified
-from whetstone.optimize.loading import MIN_JUDGED_ROWS, LoadedRows
-from whetstone.optimize.pool import Pool, build_pool
-from whetstone.optimize.program import Candidate, estimate_tokens
+from whetstone.optimize.engine.program import Candidate, estimate_tokens
+from whetstone.optimize.rows.examples import Example
+from whetstone.optimize.rows.loading import MIN_JUDGED_ROWS, LoadedRows
+from whetstone.optimize.rows.pool import Pool, build_pool
+from whetstone.optimize.rows.stratified import stratified
 from whetstone.optimize.spec import NativeSpec
 from whetstone.privacy.gate import PrivacyGate
 from whetstone.prompts.store import StoredPrompt

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from whetstone.optimize.evaluation import Evaluation
-from whetstone.optimize.evaluator import Evaluator
-from whetstone.optimize.examples import Example
-from whetstone.optimize.gate import Decision, GateDecision, decide
+from whetstone.optimize.engine.evaluation import Evaluation
+from whetstone.optimize.engine.evaluator import Evaluator
+from whetstone.optimize.gate.decision import Decision, GateDecision, decide
 from whetstone.optimize.optimizer import SearchContext, SearchResult
+from whetstone.optimize.rows.examples import Example
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from whetstone.optimize.examples import Example
 from whetstone.optimize.metrics import Answer
+from whetstone.optimize.rows.examples import Example
 from whetstone.privacy.gate import PrivacyGate
 
 

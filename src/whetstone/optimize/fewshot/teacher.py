@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from whetstone.optimize.examples import Example
 from whetstone.optimize.metrics import Answer
 from whetstone.optimize.optimizer import SearchContext
+from whetstone.optimize.rows.examples import Example
 
 PASSING_SCORE = 0.999
 _WAVES = 4

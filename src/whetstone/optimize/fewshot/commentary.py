@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from whetstone.optimize.evaluation import Evaluation, RowResult
-from whetstone.optimize.halving import Plan
-from whetstone.optimize.program import Candidate
+from whetstone.optimize.engine.evaluation import Evaluation, RowResult
+from whetstone.optimize.engine.program import Candidate
+from whetstone.optimize.fewshot.halving import Plan
 from whetstone.optimize.reporter import Progress
 
 

@@ -21,7 +21,7 @@ from whetstone.lm.errors import (
     LocalModelFailedError,
     LocalModelMissingError,
 )
-from whetstone.optimize.evaluation import (
+from whetstone.optimize.engine.evaluation import (
     MAX_ERROR_RATE,
     Evaluation,
     InvalidEvaluationError,
@@ -29,11 +29,11 @@ from whetstone.optimize.evaluation import (
     StepResult,
     why_invalid,
 )
-from whetstone.optimize.examples import Example
-from whetstone.optimize.journal import Journal
-from whetstone.optimize.ledger import Ledger
+from whetstone.optimize.engine.journal import Journal
+from whetstone.optimize.engine.ledger import Ledger
+from whetstone.optimize.engine.program import Candidate
 from whetstone.optimize.metrics import Answer, Metric
-from whetstone.optimize.program import Candidate
+from whetstone.optimize.rows.examples import Example
 
 _MAX_FEEDBACK = 500
 

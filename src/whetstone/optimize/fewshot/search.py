@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from whetstone.errors import InvalidInputError
-from whetstone.optimize.demonstration_sets import DemonstrationSet, demonstration_sets
-from whetstone.optimize.examples import Example
+from whetstone.optimize.engine.program import Candidate, demonstration, estimate_tokens
+from whetstone.optimize.fewshot.demonstration_sets import DemonstrationSet, demonstration_sets
+from whetstone.optimize.fewshot.race import Challenger, Race
+from whetstone.optimize.fewshot.teacher import bootstrap
 from whetstone.optimize.optimizer import SearchContext, SearchResult
-from whetstone.optimize.program import Candidate, demonstration, estimate_tokens
-from whetstone.optimize.race import Challenger, Race
-from whetstone.optimize.teacher import bootstrap
+from whetstone.optimize.rows.examples import Example
 from whetstone.prompts.artifact import DemonstrationFormat
 
 _RENDERINGS: dict[str, tuple[DemonstrationFormat, ...]] = {

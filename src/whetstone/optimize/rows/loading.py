@@ -14,8 +14,8 @@ from whetstone.datasets.split import MIN_VERIFIED_ROWS, SIDES, Side
 from whetstone.datasets.tasks import get_task, task_names
 from whetstone.datasets.writer import task_file
 from whetstone.errors import InvalidInputError, NotFoundError
-from whetstone.optimize.examples import Example, is_verified, parse_row
-from whetstone.optimize.splitting import split_examples
+from whetstone.optimize.rows.examples import Example, is_verified, parse_row
+from whetstone.optimize.rows.splitting import split_examples
 
 MIN_JUDGED_ROWS = 8
 """Fewest rows of validation and of test with which a job starts."""

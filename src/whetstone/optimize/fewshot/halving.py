@@ -7,12 +7,7 @@ outrun its budget and a resumed search takes the same steps.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
-
-from whetstone.optimize.examples import Example
-from whetstone.optimize.randomness import stable_order
 
 MIN_ROWS = 8
 _KEEP_ONE_OF = 3
@@ -70,16 +65,3 @@ def _plan(challengers: int, references: int, rows: int) -> Plan:
         seen = size
         alive = max(min(alive, 2), -(-alive // _KEEP_ONE_OF))
     return Plan(tuple(rungs), calls)
-
-
-def stratified(examples: Sequence[Example], seed: int, purpose: str) -> list[Example]:
-    """`examples` in an order of which every prefix has about the same share of each label as the whole."""
-    by_label: dict[str | None, list[Example]] = defaultdict(list)
-    for example in sorted(examples, key=lambda item: stable_order(seed, purpose, item.id)):
-        by_label[example.label].append(example)
-    placed = [
-        ((index + 0.5) / len(members), stable_order(seed, purpose, example.id), example)
-        for members in by_label.values()
-        for index, example in enumerate(members)
-    ]
-    return [example for _, _, example in sorted(placed, key=lambda item: item[:2])]

@@ -10,7 +10,7 @@ from typing import Any, Self
 import orjson
 
 from whetstone.lm.types import ChatRequest, Message, content_text
-from whetstone.optimize.examples import Example
+from whetstone.optimize.rows.examples import Example
 from whetstone.prompts.artifact import Demonstration, DemonstrationFormat, DemonstrationInput, PromptArtifact
 from whetstone.prompts.render import render
 

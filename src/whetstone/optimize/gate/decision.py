@@ -16,7 +16,13 @@ from statistics import NormalDist
 from typing import Any, Literal
 
 from whetstone.errors import InvalidInputError
-from whetstone.optimize.resampling import Group, bootstrap_means, interval, sign_flip_tails, standard_error
+from whetstone.optimize.gate.resampling import (
+    Group,
+    bootstrap_means,
+    interval,
+    sign_flip_tails,
+    standard_error,
+)
 
 Decision = Literal["promoted", "inconclusive", "rejected"]
 

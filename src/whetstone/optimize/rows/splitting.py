@@ -15,7 +15,7 @@ from whetstone.datasets.near_duplicates import (
     text_hash,
 )
 from whetstone.datasets.split import Group, SplitRow, assign
-from whetstone.optimize.examples import Example
+from whetstone.optimize.rows.examples import Example
 
 _TEMPLATE_SAMPLE = 200
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from whetstone.errors import WhetstoneError
-from whetstone.optimize.program import Candidate
+from whetstone.optimize.engine.program import Candidate
 
 MAX_ERROR_RATE = 0.02
 """An evaluation of which more calls failed is invalid: never a low score, no score."""

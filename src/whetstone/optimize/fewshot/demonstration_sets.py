@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from whetstone.datasets.near_duplicates import jaccard
-from whetstone.optimize.examples import Example
-from whetstone.optimize.randomness import derived, stable_order
+from whetstone.optimize.engine.randomness import derived, stable_order
+from whetstone.optimize.rows.examples import Example
 
 # Pairwise distances are computed among this many of the best examples at most.
 _DIVERSE_POOL = 500

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from whetstone.errors import InvalidInputError
-from whetstone.optimize.commentary import Commentary
-from whetstone.optimize.evaluation import Evaluation, InvalidEvaluationError, StepResult
-from whetstone.optimize.evaluator import Work
-from whetstone.optimize.halving import MIN_ROWS, Plan, Rung, plan
+from whetstone.optimize.engine.evaluation import Evaluation, InvalidEvaluationError, StepResult
+from whetstone.optimize.engine.evaluator import Work
+from whetstone.optimize.engine.program import Candidate, estimate_tokens
+from whetstone.optimize.fewshot.commentary import Commentary
+from whetstone.optimize.fewshot.halving import MIN_ROWS, Plan, Rung, plan
 from whetstone.optimize.optimizer import SearchContext, SearchResult
-from whetstone.optimize.program import Candidate, estimate_tokens
 
 _TOKENS_BESIDE_TEXT = 8
 

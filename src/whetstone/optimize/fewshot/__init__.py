@@ -1,0 +1,1 @@
+"""bootstrap-fewshot: the demonstrations that teach a task best."""

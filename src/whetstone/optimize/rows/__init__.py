@@ -1,0 +1,1 @@
+"""The rows of a job: what was asked, what the right answer is, and who may see it."""
