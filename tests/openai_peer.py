@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import threading
 import time
 from collections import deque
@@ -35,7 +36,11 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes | None = None  # None: an OpenAI error body for statuses >= 400, the normal answer for 200
     latency: float = 0.0  # seconds, in place of the peer's own latency
-    disconnect: bool = False  # close the connection without an answer
+    disconnect: bool = False  # close the connection without an answer, or after `partial` of it
+    hang: bool = False  # never answer, or not beyond `partial`, until the client goes away
+    partial: int | None = (
+        None  # headers for the whole body, but only so many bytes of it; needs one of the above
+    )
 
 
 @dataclass(frozen=True)
@@ -105,16 +110,19 @@ class OpenAIPeer:
     """`POST {base_url}/chat/completions` answered by `answer(messages)`, as a stream where the request says so.
 
     `answer` gives the text, or a whole assistant message as a dict (for tool calls). `answer`, `latency`
-    (seconds per answer) and `script` may be changed at any time. Counters: `calls` (requests in order of
-    arrival), `max_in_flight`, `aborted` (clients that went away before their answer), `open_connections`.
+    (seconds per answer), `limit` (requests in flight, above which it answers 429) and `script` may be changed at any
+    time. Counters: `calls` (requests in order of arrival), `max_in_flight`, `limited` (answers 429 for `limit`),
+    `aborted` (clients that went away before their answer), `open_connections`.
     """
 
     def __init__(self, answer: Answer = echo, *, latency: float = 0.0) -> None:
         self.answer = answer
         self.latency = latency
+        self.limit: int | None = None
         self.calls: list[Call] = []
         self.in_flight = 0
         self.max_in_flight = 0
+        self.limited = 0
         self.aborted = 0
         self.open_connections = 0
         self._scripted: deque[Reply] = deque()
@@ -190,21 +198,30 @@ class OpenAIPeer:
         self.in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
         try:
-            reply = self._scripted.popleft() if self._scripted else Reply(latency=self.latency)
-            if await _gone_within(reader, reply.latency):
+            reply = self._reply()
+            if await _gone_within(reader, math.inf if _silent(reply) else reply.latency):
                 self.aborted += 1
                 return False
-            if reply.disconnect:
+            if reply.disconnect and reply.partial is None:
                 return False
             status, body = self._body(call, reply)
+            answer = _head(status, body, reply.headers) + body[: reply.partial]
+            if reply.hang:
+                writer.write(answer)
+                await _gone_within(reader, math.inf)
+                self.aborted += 1
+                return False
         finally:
             self.in_flight -= 1
-        media_type = "text/event-stream" if body.startswith(b"data: ") else "application/json"
-        head = {"Content-Type": media_type, "Content-Length": str(len(body)), **reply.headers}
-        lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
-        writer.write(f"HTTP/1.1 {status} Peer\r\n{lines}\r\n".encode() + body)
+        writer.write(answer)
         await writer.drain()
-        return True
+        return not reply.disconnect
+
+    def _reply(self) -> Reply:
+        if self.limit is not None and self.in_flight > self.limit:
+            self.limited += 1
+            return Reply(status=429)
+        return self._scripted.popleft() if self._scripted else Reply(latency=self.latency)
 
     def _body(self, call: Call, reply: Reply) -> tuple[int, bytes]:
         if reply.body is not None:
@@ -218,6 +235,17 @@ class OpenAIPeer:
         except Exception as error:
             message = f"answer() raised {type(error).__name__}: {error}"
             return 400, orjson.dumps({"error": {"message": message, "type": "peer", "code": 400}})
+
+
+def _silent(reply: Reply) -> bool:
+    return reply.hang and reply.partial is None
+
+
+def _head(status: int, body: bytes, headers: dict[str, str]) -> bytes:
+    media_type = "text/event-stream" if body.startswith(b"data: ") else "application/json"
+    head = {"Content-Type": media_type, "Content-Length": str(len(body)), **headers}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
+    return f"HTTP/1.1 {status} Peer\r\n{lines}\r\n".encode()
 
 
 async def _receive(reader: asyncio.StreamReader) -> Call:

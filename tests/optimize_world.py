@@ -146,7 +146,7 @@ class Recorder:
         if self._on_progress is not None:
             self._on_progress(fraction, phase, message)
 
-    def log(self, message: str) -> None:
+    def log(self, message: str, **_extra: Any) -> None:
         self.lines.append(message)
 
 

@@ -16,6 +16,7 @@ from whetstone.export_cli import export
 from whetstone.import_cli import import_files
 from whetstone.privacy_cli import privacy_app
 from whetstone.settings import DEVELOPMENT_PORT
+from whetstone.train_cli import train
 
 app = typer.Typer(
     help="Whetstone sharpens an agent on its own work.",
@@ -46,6 +47,7 @@ def main(
 
 
 app.command()(export)
+app.command()(train)
 app.command("import")(import_files)
 app.add_typer(db_app, name="db")
 app.add_typer(privacy_app, name="privacy")

@@ -11,8 +11,11 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import orjson
 from pydantic import AliasChoices, Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from whetstone.lm_settings import LMSettings
 
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|API|CREDENTIAL", re.IGNORECASE)
 _MIN_SECRET_LENGTH = 8
@@ -38,7 +41,7 @@ def _names(*names: str) -> AliasChoices:
     return AliasChoices(*names)
 
 
-class Settings(BaseSettings):
+class Settings(LMSettings):
     """Configuration of one Whetstone process."""
 
     model_config = SettingsConfigDict(
@@ -170,87 +173,6 @@ class Settings(BaseSettings):
         description="LM calls that may wait to be stored; beyond that, requests are answered with 429.",
     )
 
-    # Language model
-    lm_provider: Literal["local", "openai"] = Field(
-        default="local",
-        validation_alias=_names("WHETSTONE_LM_PROVIDER", "TRAIN_MODEL_PROVIDER", "TRAINING_PROVIDER"),
-        description="`local`: the embedded model; `openai`: any OpenAI-compatible endpoint.",
-    )
-    lm_base_url: str = Field(
-        default="https://api.openai.com/v1",
-        validation_alias=_names("WHETSTONE_LM_BASE_URL", "OPENAI_BASE_URL"),
-        description="Base URL of the OpenAI-compatible endpoint, including /v1.",
-    )
-    lm_api_key: SecretStr | None = Field(
-        default=None,
-        validation_alias=_names("WHETSTONE_LM_API_KEY", "OPENAI_API_KEY"),
-        description="Key of that endpoint.",
-    )
-    lm_model: str | None = Field(
-        default=None,
-        validation_alias=_names("WHETSTONE_LM_MODEL", "TRAIN_MODEL", "TRAINING_MODEL", "TRAIN_MODEL_NAME"),
-        description="Model name at the endpoint (required for `openai`).",
-    )
-    lm_concurrency: int = Field(
-        default=4,
-        ge=1,
-        le=1024,
-        validation_alias="WHETSTONE_LM_CONCURRENCY",
-        description="LM calls in flight.",
-    )
-    lm_timeout_seconds: float = Field(
-        default=120,
-        gt=0,
-        validation_alias="WHETSTONE_LM_TIMEOUT_SECONDS",
-        description="Longest wait for one answer.",
-    )
-    lm_max_retries: int = Field(
-        default=5,
-        ge=0,
-        validation_alias="WHETSTONE_LM_MAX_RETRIES",
-        description="Retries on 429, 5xx and lost connections.",
-    )
-    lm_cache: bool = Field(
-        default=True,
-        validation_alias="WHETSTONE_LM_CACHE",
-        description="Keep LM answers on disk and reuse them.",
-    )
-    lm_cache_path: Path | None = Field(
-        default=None,
-        validation_alias="WHETSTONE_LM_CACHE_PATH",
-        description="File of that cache; the default is lm-cache.db in the state folder.",
-    )
-    local_lm_path: Path | None = Field(
-        default=None,
-        validation_alias="WHETSTONE_LOCAL_LM_PATH",
-        description="GGUF file to run instead of the embedded SmolLM2-135M-Instruct.",
-    )
-    local_lm_threads: int = Field(
-        default=1,
-        ge=1,
-        validation_alias="WHETSTONE_LOCAL_LM_THREADS",
-        description="Threads of the embedded model; more than the free cores is slower.",
-    )
-    local_lm_parallel: int = Field(
-        default=2,
-        ge=1,
-        le=64,
-        validation_alias="WHETSTONE_LOCAL_LM_PARALLEL",
-        description="Requests decoded together.",
-    )
-    local_lm_context: int = Field(
-        default=4096,
-        ge=512,
-        validation_alias="WHETSTONE_LOCAL_LM_CONTEXT",
-        description="Context tokens per request.",
-    )
-    local_lm_idle_seconds: float = Field(
-        default=120,
-        gt=0,
-        validation_alias="WHETSTONE_LOCAL_LM_IDLE_SECONDS",
-        description="Idle time until it stops.",
-    )
-
     # Jobs
     max_running_jobs: int = Field(
         default=1,
@@ -356,22 +278,15 @@ class Settings(BaseSettings):
             return [part.strip() for part in value.split(",") if part.strip()]
         return value
 
-    @field_validator("state_dir", "cache_home", "lm_cache_path", "local_lm_path", mode="after")
+    @field_validator("state_dir", "cache_home", mode="after")
     @classmethod
-    def _absolute(cls, value: Path | None) -> Path | None:
-        return None if value is None else value.expanduser().absolute()
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
 
     @property
     def trajectory_logging_forced_off(self) -> bool:
         """Whether the environment forbids storing trajectories."""
         return self.disable_trajectory_logging or self.node_env == "test"
-
-    @property
-    def lm_width(self) -> int:
-        """LM calls that really run at once: more would only wait inside the embedded server, and time out."""
-        if self.lm_provider == "local":
-            return min(self.lm_concurrency, self.local_lm_parallel)
-        return self.lm_concurrency
 
     @property
     def user_cache_dir(self) -> Path:
@@ -397,7 +312,7 @@ class Settings(BaseSettings):
         variables = environment(_INHERITED)
         for name, field in type(self).model_fields.items():
             value = getattr(self, name)
-            if name in without or value is None or value == []:
+            if name in without or value is None or value in ([], {}):
                 continue
             alias = field.validation_alias
             variable = str(alias.choices[0] if isinstance(alias, AliasChoices) else alias)
@@ -428,6 +343,8 @@ def _environment_text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, list):
         return ",".join(map(str, value))
+    if isinstance(value, dict):
+        return orjson.dumps(value).decode()
     return str(value)
 
 

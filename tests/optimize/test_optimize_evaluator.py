@@ -4,12 +4,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from openai_peer import OpenAIPeer, Reply
 from optimize_world import answer, demonstrated_turns, learns_from_turns, peer_settings, right_decision, rows
-from whetstone.lm.budget import Budget
 from whetstone.lm.client import LMClient
 from whetstone.optimize.engine.evaluation import InvalidEvaluationError
 from whetstone.optimize.engine.evaluator import Evaluator
@@ -17,6 +17,7 @@ from whetstone.optimize.engine.journal import Journal
 from whetstone.optimize.engine.ledger import Ledger
 from whetstone.optimize.engine.program import Candidate, demonstration
 from whetstone.optimize.metrics import get_metric
+from whetstone.optimize.metrics.scorer import MetricScorer
 from whetstone.optimize.rows.examples import parse_row
 from whetstone.optimize.spec import BudgetLimits
 from whetstone.settings import Settings
@@ -27,15 +28,23 @@ TAUGHT = Candidate("Decide.", tuple(demonstration(example) for example in EXAMPL
 JUDGED = EXAMPLES[10:]
 
 
+def dollars(prompt_tokens: int, completion_tokens: int) -> float:
+    """A price: one dollar per million prompt tokens, two for completions."""
+    return (prompt_tokens + 2 * completion_tokens) / 1_000_000
+
+
 class Bench:
     """An evaluator with its parts, on the peer."""
 
-    def __init__(self, settings: Settings, journal: Journal, budget: Budget | None = None) -> None:
-        self.client = LMClient.from_settings(settings, budget=budget)
-        self.ledger = Ledger(BudgetLimits(), gate_calls=0, width=settings.lm_concurrency)
-        self.evaluator = Evaluator(
-            self.client, get_metric("decision"), journal, self.ledger, width=settings.lm_concurrency
+    def __init__(self, settings: Settings, journal: Journal, **limits: Any) -> None:
+        self.client = LMClient.from_settings(settings)
+        width = settings.lm_concurrency
+        calls = limits.pop("calls", 1000)
+        self.ledger = Ledger(
+            BudgetLimits(**limits), search_calls=calls, gate_calls=0, width=width, tariffs={"search": dollars}
         )
+        scorer = MetricScorer("decision", get_metric("decision"))
+        self.evaluator = Evaluator(self.client, scorer, journal, self.ledger, width=width)
 
 
 @pytest.fixture
@@ -134,13 +143,45 @@ async def test_an_exhausted_budget_stops_cleanly(
 ) -> None:
     openai_peer.latency = 0.01
     async with Journal(tmp_path / "journal.jsonl", {}) as journal:
-        bench = Bench(lm_settings, journal, Budget(max_calls=70))
+        bench = Bench(lm_settings, journal, calls=70)
         async with bench.client:
             result = await bench.evaluator.evaluate("step", [(BARE, JUDGED), (TAUGHT, JUDGED)])
     assert result.stopped == "budget_calls"
     assert len(openai_peer.calls) == 70
     assert result.evaluations[BARE.id].valid
     assert not result.evaluations[TAUGHT.id].complete
+
+
+@pytest.mark.parametrize(("limit", "value"), [("max_tokens", 4000), ("max_cost", 0.004)])
+async def test_tokens_and_money_are_never_overshot_and_used_to_the_last_call(
+    limit: str, value: float, lm_settings: Settings, tmp_path: Path, openai_peer: OpenAIPeer
+) -> None:
+    openai_peer.latency = 0.005
+    async with Journal(tmp_path / "journal.jsonl", {}) as journal:
+        bench = Bench(lm_settings, journal, **{limit: value})
+        async with bench.client:
+            result = await bench.evaluator.evaluate("step", [(BARE, JUDGED), (TAUGHT, JUDGED)])
+    spent = {"max_tokens": bench.ledger.tokens(), "max_cost": bench.ledger.cost()}[limit]
+    assert result.stopped == f"budget_{limit.removeprefix('max_')}"
+    assert 0.75 * value < spent <= value
+
+
+async def test_each_repeat_is_an_answer_of_its_own(bench: Bench, openai_peer: OpenAIPeer) -> None:
+    numbers = iter(range(1000))
+    openai_peer.answer = lambda _messages: answer("RESPOND" if next(numbers) % 2 else "STOP")
+    result = await bench.evaluator.evaluate("step", [(BARE, JUDGED[:10])], repeats=3)
+    evaluation = result.evaluations[BARE.id]
+    assert len(openai_peer.calls) == len(evaluation.rows) == evaluation.wanted == 30
+    assert evaluation.valid
+    assert len(evaluation.by_example()) == 10
+    assert evaluation.mean == pytest.approx(sum(evaluation.by_example().values()) / 10)
+    assert bench.evaluator.cost([(BARE, JUDGED[:11])], repeats=3) == 3
+
+
+async def test_a_failed_call_gives_its_room_back(bench: Bench, openai_peer: OpenAIPeer) -> None:
+    openai_peer.script(Reply(status=400))
+    await bench.evaluator.evaluate("step", [(TAUGHT, JUDGED)])
+    assert (bench.ledger.search.calls, bench.ledger.search.failed) == (len(JUDGED) - 1, 1)
 
 
 async def test_a_clock_stops_cleanly(bench: Bench) -> None:

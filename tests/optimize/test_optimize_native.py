@@ -296,12 +296,17 @@ async def test_cancelling_ends_within_a_second_and_can_be_resumed(
     assert asked_again <= lm_settings.lm_concurrency, "only what was in flight is asked again"
 
 
-@pytest.mark.parametrize("name", ["instruction-search", "prompt-evolution", "gepa"])
-async def test_other_optimizers_are_refused(
+@pytest.mark.parametrize("name", ["no-such", "", "GEPA"])
+async def test_unknown_optimizers_are_refused(
     tmp_path: Path, dataset: Path, lm_settings: Settings, name: str
 ) -> None:
     with pytest.raises(InvalidInputError, match="bootstrap-fewshot"):
         await run(spec_for(tmp_path, dataset, optimizer=name), Recorder(), lm_settings)
+
+
+async def test_the_references_names_are_taken(tmp_path: Path, dataset: Path, lm_settings: Settings) -> None:
+    spec = spec_for(tmp_path, dataset, optimizer="dspy-bootstrap-fewshot")
+    assert (await run(spec, Recorder(), lm_settings))["optimizer"] == "bootstrap-fewshot"
 
 
 async def test_rows_longer_than_the_context_are_left_out_and_named(

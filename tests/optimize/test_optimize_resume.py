@@ -105,7 +105,7 @@ from whetstone.settings import Settings
 
 class Silent:
     def progress(self, *a, **k): pass
-    def log(self, message): pass
+    def log(self, message, **k): pass
 
 spec = NativeSpec.model_validate_json(Path(sys.argv[1]).read_text())
 asyncio.run(run(spec, Silent(), Settings(_env_file=None)))

@@ -18,6 +18,7 @@ from typing import Any, Self
 from whetstone.datasets import quality
 from whetstone.datasets.candidates import Candidate, draw_rows, without_duplicates
 from whetstone.datasets.evidence import Lines, refuse_residuals, scan_document, scan_lines
+from whetstone.datasets.gold import GoldCount
 from whetstone.datasets.grouping import joined_trajectories
 from whetstone.datasets.options import BuildOptions
 from whetstone.datasets.rows import request_text
@@ -70,6 +71,7 @@ class DatasetBuilder:
         self._excluded_trajectories: Counter[str] = Counter()
         self._excluded_rows: Counter[str] = Counter()
         self._not_accepted: Counter[str] = Counter()
+        self._gold = GoldCount()
 
     def __enter__(self) -> Self:
         self._spool.__enter__()
@@ -118,6 +120,7 @@ class DatasetBuilder:
                 group = group_of[candidate.trajectory]
                 row["metadata"] |= {"split": sides[group], "group": group}
                 files.write(row, candidate.trajectory, candidate.call)
+                self._gold.add(row)
         included = self._drop_trajectories_without_rows(kept)
         attested = self._attest(files, included)
         return self._built(files, included, attested, split_report(groups, sides, self._options.seed))
@@ -205,6 +208,7 @@ class DatasetBuilder:
         warnings = [*self._warnings(), *split["warnings"]]
         report = {
             "taskCounts": counts,
+            "gold": self._gold.to_dict(),
             "split": split,
             "excluded": {
                 "trajectories": dict(sorted(self._excluded_trajectories.items())),

@@ -15,6 +15,7 @@ Record = dict[str, Any]
 
 _EMPTY_REPORT: dict[str, Any] = {
     "taskCounts": {},
+    "gold": {},
     "split": None,
     "excluded": {"trajectories": {}, "rows": {}},
     "scannedTrajectories": 0,

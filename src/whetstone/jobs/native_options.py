@@ -9,13 +9,15 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from whetstone.datasets.tasks import task_names
+from whetstone.datasets.tasks import get_task, task_names
 from whetstone.errors import InvalidInputError
-from whetstone.optimize.metrics import get_metric
-from whetstone.optimize.spec import NativeSpec, check_optimizer
+from whetstone.optimize.metrics.registry import JUDGE, check_metric_name
+from whetstone.optimize.metrics.rubric import Rubric
+from whetstone.optimize.spec import BudgetLimits, NativeSpec, resolve_optimizer
 
 _NOT_FOR_CLIENTS = frozenset({"job_id", "job_dir", "dataset_id", "dataset_dir", "budget"})
-_BUDGET_KEYS = ("maxCalls", "maxTokens", "maxSeconds")  # flat in a request, an object in the specification
+# Flat in a request, an object in the specification.
+_BUDGET_KEYS = tuple(field.alias or name for name, field in BudgetLimits.model_fields.items())
 
 
 def native_options(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -25,13 +27,13 @@ def native_options(body: Mapping[str, Any]) -> dict[str, Any]:
     }
     given = {key: value for key, value in body.items() if key in known and not _is_blank(value)}
     native_spec(given, "", Path(), "", Path())
-    optimizer, task = given.get("optimizer"), given.get("task")
-    if optimizer is not None:
-        check_optimizer(optimizer)
-    if (metric := given.get("metric")) is not None:
-        get_metric(metric)
-    if task is not None and task not in task_names():
+    if (optimizer := given.get("optimizer")) is not None:
+        resolve_optimizer(optimizer)
+    if (task := given.get("task")) is not None and task not in task_names():
         raise InvalidInputError(f"Task '{task}' is not known. Known tasks: {', '.join(task_names())}")
+    if (metric := given.get("metric")) is not None:
+        check_metric_name(metric)
+    _check_rubric(given)
     return given
 
 
@@ -57,6 +59,16 @@ def native_spec(
         raise InvalidInputError(f"{where}: {first['msg']}") from None
     except TypeError:  # lone surrogates, integers over 64 bits
         raise InvalidInputError("The job's options hold text or numbers that JSON cannot carry") from None
+
+
+def _check_rubric(given: Mapping[str, Any]) -> None:
+    if "rubric" not in given:
+        return
+    Rubric.of(given["rubric"])
+    metric, task = given.get("metric"), given.get("task")
+    chosen = metric or (get_task(task).metric if task else None)
+    if chosen not in (None, JUDGE):  # nobody would read it
+        raise InvalidInputError(f"rubric is for the metric '{JUDGE}'; this job is scored by '{chosen}'")
 
 
 def _is_blank(value: Any) -> bool:

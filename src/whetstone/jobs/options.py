@@ -20,8 +20,9 @@ class JobOptions:
     """Options of a job; None means that the client left it open.
 
     `dataset_id` None means that a dataset is built first, from at most `max_trajectories` trajectories.
-    `model`, `iterations`, `batch_size` and `learning_rate` are for the fine-tuning backends. `more` are the
-    request's other keys, as sent: the backend takes those that it knows.
+    `model`, `iterations`, `batch_size` and `learning_rate` are for the fine-tuning backends. `dry_run` asks what the
+    job would cost, and starts none. `more` are the request's other keys, as sent: the backend takes those that it
+    knows.
     """
 
     dataset_id: str | None = None
@@ -31,6 +32,7 @@ class JobOptions:
     iterations: int | None = None
     batch_size: int | None = None
     learning_rate: float | None = None
+    dry_run: bool = False
     more: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
@@ -49,6 +51,7 @@ class JobOptions:
             iterations=_positive_integer(body, "iterations"),
             batch_size=_positive_integer(body, "batchSize"),
             learning_rate=_positive_number(body, "learningRate"),
+            dry_run=_flag(body, "dryRun"),
             more={key: value for key, value in body.items() if key not in _KEYS},
         )
 
@@ -82,6 +85,13 @@ def _text(body: Mapping[str, Any], key: str) -> str | None:
 
 def _is_plain(character: str) -> bool:
     return character != "\x00" and not "\ud800" <= character <= "\udfff"
+
+
+def _flag(body: Mapping[str, Any], key: str) -> bool:
+    value = body.get(key)
+    if value is not None and not isinstance(value, bool):
+        raise InvalidInputError(f"{key} must be true or false")
+    return bool(value)
 
 
 def _positive_integer(body: Mapping[str, Any], key: str) -> int | None:

@@ -78,12 +78,12 @@ class EventReporter:
                 self._write_progress(event)
             self._phase = phase
 
-    def log(self, message: str) -> None:
-        """One line for the job's log."""
+    def log(self, message: str, **extra: Any) -> None:
+        """One line for the job's log; `extra` goes into its event."""
         with self._lock:
             self._log_lines += 1
             if self._log_lines < MAX_LOG_LINES:
-                self._file.append(draft(JOB_LOG, message, job_id=self._job_id))
+                self._file.append(draft(JOB_LOG, message, job_id=self._job_id, **extra))
             elif self._log_lines == MAX_LOG_LINES:
                 self._file.append(draft(JOB_LOG, "Further log lines are left out", job_id=self._job_id))
 

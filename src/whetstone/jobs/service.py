@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from whetstone import ids
 from whetstone.datasets.store import DatasetStore
 from whetstone.db import Database
-from whetstone.errors import ConflictError, InvalidInputError
+from whetstone.errors import ConflictError, InvalidInputError, NotAvailableError
 from whetstone.jobs import store
 from whetstone.jobs.backends import BACKENDS, Backend, find_backend
 from whetstone.jobs.event import JOB_CANCELLED, JOB_PROGRESS, draft
@@ -58,6 +58,7 @@ class JobService:
         self._events = events
         self._reader = JobReader(database)
         self._datasets = datasets
+        self._settings = settings
         self._max_running = settings.max_running_jobs
         self._workshop = Workshop(
             events=events,
@@ -115,6 +116,25 @@ class JobService:
         record = await self.get(job_id)
         self._queue_bell.set()
         return record
+
+    async def estimate(self, options: JobOptions) -> dict[str, Any]:
+        """What the job would cost and could show (a dry run): no job is made, and no model called.
+
+        Raises what `create` does, and what the job itself would fail with before its first call; also
+        `InvalidInputError` without a dataset, and `NotAvailableError` for a backend that estimates nothing.
+        """
+        backend = find_backend(options.backend, self._workshop.backends)
+        chosen = backend.options(options.more)
+        if backend.estimate is None:
+            raise NotAvailableError(f"Backend '{options.backend}' has no dry run")
+        if options.dataset_id is None:
+            raise InvalidInputError(
+                "A dry run needs a dataset that is there: name it as datasetId. POST /api/training/datasets/build "
+                "builds one"
+            )
+        await self._check_dataset(options.dataset_id)
+        folder = self._datasets.directory(options.dataset_id)
+        return await backend.estimate(chosen, options.dataset_id, folder, self._settings)
 
     async def list(self, status: JobStatus | None = None) -> Records:
         """Records, newest first: all, or those with a status.

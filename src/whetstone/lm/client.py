@@ -3,38 +3,51 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import httpx
 import structlog
 
 from whetstone.errors import InvalidInputError
 from whetstone.lm.budget import Budget
 from whetstone.lm.cache import AnswerCache, cache_key
 from whetstone.lm.endpoint import Endpoint, RemoteEndpoint
-from whetstone.lm.errors import LMError, LMRequestError, LMUnavailableError, TransientError
+from whetstone.lm.errors import (
+    LMError,
+    LMResponseError,
+    LMUnavailableError,
+    OverloadError,
+    TransientError,
+)
 from whetstone.lm.flights import Flights
-from whetstone.lm.limiter import Limiter
 from whetstone.lm.local import LocalModel
-from whetstone.lm.retry import RetryPolicy, is_retryable, retry_after_seconds
+from whetstone.lm.retry import RetryPolicy
+from whetstone.lm.transport import Transport
 from whetstone.lm.types import ChatRequest, ChatResponse, UsageTotals
-from whetstone.lm.wire import decode_response, encode_request, error_message, estimate_prompt_tokens
+from whetstone.lm.width import EndpointWidth, Slot, join, part
+from whetstone.lm.wire import decode_response, encode_request, estimate_prompt_tokens
+from whetstone.lm_settings import Role
 from whetstone.settings import Settings
 
 _log = structlog.get_logger(__name__)
-_CONNECT_SECONDS = 10.0
 _CACHE_FILE = "lm-cache.db"
+_WIDTH_FOLDER = "lm-endpoints"
+_OVERLOAD_ADVICE = (
+    "It is overloaded or limits the rate of requests: try later, or lower WHETSTONE_LM_CONCURRENCY"
+)
 
 
 class LMClient:
     """Answers chat requests from one endpoint. An async context manager, for use in one event loop.
 
-    `concurrency` bounds the calls in flight, `timeout` (seconds) the wait for one answer. Without `cache`
-    every request is sent. `usage` holds the totals so far.
+    `concurrency` bounds the calls in flight, together with all other clients, of this process or another, that have
+    the same `width_folder`; `timeout` (seconds) bounds the wait for one answer. Without `cache` every request is
+    sent. `usage` holds the totals so far.
     """
 
     def __init__(
@@ -46,41 +59,44 @@ class LMClient:
         retry: RetryPolicy | None = None,
         cache: AnswerCache | None = None,
         budget: Budget | None = None,
+        width_folder: Path | None = None,
     ) -> None:
         self.usage = UsageTotals()
         self._endpoint = endpoint
-        self._limiter = Limiter(concurrency)
-        self._timeout = timeout
+        self._concurrency = concurrency
+        self._width_folder = width_folder
+        self._width: EndpointWidth | None = None
         self._retry = retry or RetryPolicy()
         self._cache = cache
         self._budget = budget or Budget()
         self._flights = Flights()
-        key = endpoint.api_key
-        self._http = httpx.AsyncClient(
-            headers={"Authorization": f"Bearer {key}"} if key else None,
-            timeout=httpx.Timeout(timeout, connect=min(_CONNECT_SECONDS, timeout)),
-            limits=httpx.Limits(max_keepalive_connections=concurrency),  # the limiter bounds the rest
-            trust_env=not endpoint.is_loopback,
-        )
+        self._transport = Transport(endpoint, timeout=timeout, connections=concurrency)
 
     @classmethod
     def from_settings(
-        cls, settings: Settings, *, budget: Budget | None = None, retry: RetryPolicy | None = None
+        cls,
+        settings: Settings,
+        role: Role = "task",
+        *,
+        budget: Budget | None = None,
+        retry: RetryPolicy | None = None,
     ) -> Self:
-        """The client that the settings describe; does no I/O.
+        """The client of a role that the settings describe; does no I/O.
 
         Raises:
             InvalidInputError: provider `openai` without a model name or with an unusable base URL.
         """
+        wanted = settings.lm_role(role)
+        cache_path = settings.lm_cache_path or settings.state_dir / _CACHE_FILE
+        address = hashlib.sha256((wanted.base_url or wanted.provider).encode()).hexdigest()[:16]
         return cls(
-            LocalModel(settings) if settings.lm_provider == "local" else _remote(settings),
-            concurrency=settings.lm_width,
+            endpoint_of(settings, role),
+            concurrency=wanted.width,
             timeout=settings.lm_timeout_seconds,
             retry=retry or RetryPolicy(max_retries=settings.lm_max_retries),
-            cache=AnswerCache(settings.lm_cache_path or settings.state_dir / _CACHE_FILE)
-            if settings.lm_cache
-            else None,
+            cache=AnswerCache(cache_path) if settings.lm_cache else None,
             budget=budget,
+            width_folder=settings.state_dir / _WIDTH_FOLDER / address,
         )
 
     @property
@@ -104,7 +120,10 @@ class LMClient:
     async def close(self) -> None:
         """Cancel what is in flight, finish cache writes, close connections."""
         await self._flights.close()
-        await self._http.aclose()
+        width, self._width = self._width, None
+        if width is not None:
+            await part(width)
+        await self._transport.close()
         if self._cache is not None:
             await self._cache.close()
 
@@ -147,41 +166,46 @@ class LMClient:
         return response
 
     async def _send(self, request: ChatRequest, body: bytes) -> ChatResponse:
+        if self._width is None:
+            self._width = join(self._concurrency, self._width_folder)
         for attempt in count():
             try:
-                async with self._limiter.slot():
-                    return await self._attempt(request, body)
+                async with self._width.slot() as slot:
+                    return await self._attempt(request, body, slot)
             except TransientError as error:
                 if attempt >= self._retry.max_retries:
-                    raise LMUnavailableError(
-                        f"{error.message} (tried {attempt + 1} times). {self._endpoint.advice}"
-                    ) from error
+                    raise self._final(error, attempt + 1) from error
                 delay = self._retry.delay(attempt, error.retry_after)
-                if error.retry_after is not None:
-                    self._limiter.pause(min(error.retry_after, self._retry.max_retry_after))
                 _log.info("lm_retry", attempt=attempt + 1, delay=round(delay, 2), reason=error.message)
             await asyncio.sleep(delay)
         raise AssertionError("unreachable")
 
-    async def _attempt(self, request: ChatRequest, body: bytes) -> ChatResponse:
+    def _final(self, error: TransientError, tries: int) -> LMUnavailableError:
+        advice = _OVERLOAD_ADVICE if isinstance(error, OverloadError) else self._endpoint.advice
+        return error.error(f"{error.message.rstrip('.')} (tried {tries} times). {advice}")
+
+    async def _attempt(self, request: ChatRequest, body: bytes, slot: Slot) -> ChatResponse:
         prompt_estimate = estimate_prompt_tokens(request, body)
-        with self._budget.reserve(prompt_estimate + request.max_tokens) as reservation:
+        tokens = prompt_estimate + request.max_tokens
+        async with await self._budget.reserve(tokens=tokens) as reservation:
             async with self._endpoint.session() as base_url:
                 started = time.monotonic()
-                reply = await self._post(f"{base_url}/chat/completions", body)
+                content = await self._post(f"{base_url}/chat/completions", body, slot)
                 seconds = time.monotonic() - started
-            if reply.status_code != 200:
-                raise self._failure(reply)
             self.usage.calls += 1
             self.usage.seconds += seconds
             try:
                 response = decode_response(
-                    reply.content,
+                    content,
                     model=self._endpoint.model,
                     prompt_estimate=prompt_estimate,
                     latency_ms=round(seconds * 1000),
+                    max_completion=request.max_tokens,
                 )
-            except LMError:
+            except LMResponseError as error:
+                refusal = self._transport.refusal_in_answer(content)
+                if refusal is not None:
+                    raise refusal from error
                 reservation.settle(prompt_estimate)  # answered, so probably billed
                 raise
             reservation.settle(response.usage.total_tokens)
@@ -189,47 +213,30 @@ class LMClient:
         self.usage.completion_tokens += response.usage.completion_tokens
         return response
 
-    async def _post(self, url: str, body: bytes) -> httpx.Response:
-        host = httpx.URL(url).netloc.decode()
+    async def _post(self, url: str, body: bytes, slot: Slot) -> bytes:
         try:
-            async with asyncio.timeout(self._timeout):
-                return await self._http.post(url, content=body, headers={"Content-Type": "application/json"})
-        except (TimeoutError, httpx.TimeoutException) as error:
-            message = f"The language model at {host} gave no answer within {self._timeout:g} seconds"
-            raise TransientError(message) from error
-        except (httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
-            raise LMRequestError(f"The request to {host} cannot be sent: {error}.") from error
-        except httpx.RequestError as error:
-            reason = f"{type(error).__name__} {error}".strip()
-            raise TransientError(
-                f"The connection to the language model at {host} failed ({reason})"
-            ) from error
-
-    def _failure(self, reply: httpx.Response) -> Exception:
-        words = error_message(reply.content)
-        if self._endpoint.api_key:
-            words = words.replace(self._endpoint.api_key, "…")
-        status = reply.status_code
-        said = f"The language model at {reply.url.netloc.decode()} answered {status}" + (
-            f": {words}" if words else ""
-        )
-        if is_retryable(status):
-            return TransientError(said, retry_after_seconds(reply.headers.get("Retry-After")))
-        hint = _HINTS.get(status, "")
-        return LMRequestError(said.rstrip(".") + "." + hint, http_status=status)
+            content = await self._transport.post(url, body)
+        except TransientError as error:
+            if isinstance(error, OverloadError) or error.retry_after is not None:
+                slot.refused(min(error.retry_after or 0.0, self._retry.max_retry_after))
+            raise
+        slot.answered()
+        return content
 
 
-_HINTS = {
-    401: " Check the API key (WHETSTONE_LM_API_KEY).",
-    403: " Check the API key's permissions (WHETSTONE_LM_API_KEY).",
-    404: " Check the base URL (WHETSTONE_LM_BASE_URL) and the model name (WHETSTONE_LM_MODEL).",
-}
+def endpoint_of(settings: Settings, role: Role) -> Endpoint:
+    """Where the model of `role` answers.
 
-
-def _remote(settings: Settings) -> RemoteEndpoint:
-    if not settings.lm_model:
+    Raises:
+        InvalidInputError: no model name, or an unusable base URL.
+    """
+    wanted = settings.lm_role(role)
+    if wanted.provider == "local":
+        return LocalModel(settings)
+    if not wanted.model or wanted.base_url is None:
         raise InvalidInputError(
             "The language-model provider `openai` needs a model name: set WHETSTONE_LM_MODEL."
         )
-    key = settings.lm_api_key.get_secret_value() if settings.lm_api_key else ""
-    return RemoteEndpoint(settings.lm_base_url, settings.lm_model, key or None)
+    key = wanted.api_key.get_secret_value() if wanted.api_key else None
+    prefix = "WHETSTONE_LM" if role == "task" else f"WHETSTONE_{role.upper()}_LM"
+    return RemoteEndpoint(wanted.base_url, wanted.model, key or None, settings_prefix=prefix)

@@ -38,6 +38,14 @@ class Endpoint(Protocol):
     def advice(self) -> str:
         """What a person should look at when it does not answer."""
 
+    @property
+    def settings_prefix(self) -> str:
+        """How the names of its settings begin, `WHETSTONE_LM` or that of a role."""
+
+    @property
+    def context_advice(self) -> str:
+        """How to get a longer context."""
+
     async def identity(self) -> str:
         """What makes answers of this endpoint different from those of another; the same in every process."""
 
@@ -48,7 +56,11 @@ class Endpoint(Protocol):
 class RemoteEndpoint:
     """An OpenAI-compatible API under `base_url` (including its version part, usually /v1)."""
 
-    def __init__(self, base_url: str, model: str, api_key: str | None = None) -> None:
+    context_advice = "choose a model with a longer context"
+
+    def __init__(
+        self, base_url: str, model: str, api_key: str | None = None, *, settings_prefix: str = "WHETSTONE_LM"
+    ) -> None:
         try:
             url = httpx.URL(base_url.rstrip("/"))
         except httpx.InvalidURL as error:
@@ -63,7 +75,8 @@ class RemoteEndpoint:
             "max_completion_tokens" if url.host == _COMPLETION_TOKENS_HOST else "max_tokens"
         )
         self.is_loopback = is_loopback(url.host)
-        self.advice = "Check that it runs there, and WHETSTONE_LM_BASE_URL"
+        self.settings_prefix = settings_prefix
+        self.advice = f"Check that it runs there, and {settings_prefix}_BASE_URL"
         self._base_url = str(url)
 
     async def identity(self) -> str:

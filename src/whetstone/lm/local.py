@@ -40,6 +40,8 @@ class LocalModel:
     max_tokens_field = "max_tokens"
     is_loopback = True
     advice = "Its log is run/local-lm.log in the state folder"
+    settings_prefix = "WHETSTONE_LM"
+    context_advice = "raise WHETSTONE_LOCAL_LM_CONTEXT"
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired, Protocol, TypedDict
 
 
 class Message(TypedDict):
@@ -72,6 +72,17 @@ class ChatResponse:
     model: str
     latency_ms: int
     cached: bool = False
+
+
+class Completer(Protocol):
+    """Whatever answers requests; `lm.client.LMClient` does."""
+
+    @property
+    def model(self) -> str:
+        """Name of the model, as it is sent."""
+
+    async def complete(self, request: ChatRequest) -> ChatResponse:
+        """The answer. Raises `LMError` where there is none."""
 
 
 @dataclass

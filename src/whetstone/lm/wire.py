@@ -12,11 +12,18 @@ import orjson
 
 from whetstone.errors import InvalidInputError
 from whetstone.lm.errors import LMResponseError
-from whetstone.lm.types import ChatRequest, ChatResponse, Usage
+from whetstone.lm.types import ChatRequest, ChatResponse, Usage, content_text
 
 _MAX_ERROR_CHARS = 500
 _MESSAGE_OVERHEAD_TOKENS = 4  # role and separators in common chat templates
 _BYTES_PER_TOKEN = 3  # on the high side for English, about right for other scripts
+
+# Allowances of `max_prompt_tokens`, well above what the chat templates of today's models add.
+_MESSAGE_ALLOWANCE = 16  # role, separators
+_REQUEST_ALLOWANCE = 256  # a default system prompt, dates, the start of the answer
+_TOOLS_ALLOWANCE = 1024  # instructions on how to call tools
+_SCHEMA_ALLOWANCE = 256  # instructions on the form of the answer
+_INDENTED = 4  # templates may print JSON indented, and a tool's schema again in another notation
 
 
 def encode_request(request: ChatRequest, model: str, *, max_tokens_field: str = "max_tokens") -> bytes:
@@ -46,12 +53,40 @@ def encode_request(request: ChatRequest, model: str, *, max_tokens_field: str = 
 
 
 def estimate_prompt_tokens(request: ChatRequest, body: bytes) -> int:
-    """About how many tokens the endpoint will read, rather too many than too few."""
-    return -(-len(body) // _BYTES_PER_TOKEN) + _MESSAGE_OVERHEAD_TOKENS * len(request.messages)
+    """About how many tokens the endpoint will read, rather too many than too few, but never above the bound."""
+    estimate = -(-len(body) // _BYTES_PER_TOKEN) + _MESSAGE_OVERHEAD_TOKENS * len(request.messages)
+    return min(estimate, max_prompt_tokens(request))
 
 
-def decode_response(content: bytes, *, model: str, prompt_estimate: int, latency_ms: int) -> ChatResponse:
-    """The answer in a 200 body. Absent text is empty text; absent usage is estimated.
+def max_prompt_tokens(request: ChatRequest) -> int:
+    """More tokens than the endpoint can count for this prompt.
+
+    A token of a byte-level BPE (or of SentencePiece with bytes as fallback) stands for at least one byte of UTF-8, so
+    that the bytes of all texts are an upper bound of their tokens, in every script; usually by a factor of 3 to 4.
+    Allowances stand for what the endpoint's chat template adds, which is not in the request.
+    """
+    total = _REQUEST_ALLOWANCE
+    for message in request.messages:
+        texts = [content_text(message.get("content")), message["role"], message.get("name") or ""]
+        total += _MESSAGE_ALLOWANCE + sum(len(text.encode("utf-8", "replace")) for text in texts)
+        if calls := message.get("tool_calls"):
+            total += _INDENTED * _json_bytes(calls)
+    if request.tools:
+        total += _TOOLS_ALLOWANCE + _INDENTED * _json_bytes(request.tools)
+    if request.response_format:
+        total += _SCHEMA_ALLOWANCE + _INDENTED * _json_bytes(request.response_format)
+    return total
+
+
+def _json_bytes(value: Any) -> int:
+    return len(orjson.dumps(value, default=str))
+
+
+def decode_response(
+    content: bytes, *, model: str, prompt_estimate: int, latency_ms: int, max_completion: int | None = None
+) -> ChatResponse:
+    """The answer in a 200 body. Absent text is empty text; absent usage is estimated, the answer's at most as
+    `max_completion`.
 
     Raises:
         LMResponseError: the body is not a chat completion.
@@ -71,10 +106,15 @@ def decode_response(content: bytes, *, model: str, prompt_estimate: int, latency
     calls = message.get("tool_calls")
     finish = choice.get("finish_reason")
     answered_by = body.get("model")
+    completion_estimate = -(-len(orjson.dumps(message)) // _BYTES_PER_TOKEN)
     return ChatResponse(
         text=text,
         tool_calls=tuple(call for call in calls if isinstance(call, dict)) if isinstance(calls, list) else (),
-        usage=_usage(body.get("usage"), prompt_estimate, len(orjson.dumps(message))),
+        usage=_usage(
+            body.get("usage"),
+            prompt_estimate,
+            min(completion_estimate, max_completion or completion_estimate),
+        ),
         finish_reason=finish if isinstance(finish, str) else None,
         model=answered_by if isinstance(answered_by, str) and answered_by else model,
         latency_ms=latency_ms,
@@ -120,11 +160,11 @@ def _text(content: Any) -> str:
     return ""
 
 
-def _usage(usage: Any, prompt_estimate: int, answer_bytes: int) -> Usage:
+def _usage(usage: Any, prompt_estimate: int, completion_estimate: int) -> Usage:
     counts: Mapping[str, Any] = usage if isinstance(usage, dict) else {}
     return Usage(
         prompt_tokens=_count(counts.get("prompt_tokens"), prompt_estimate),
-        completion_tokens=_count(counts.get("completion_tokens"), -(-answer_bytes // _BYTES_PER_TOKEN)),
+        completion_tokens=_count(counts.get("completion_tokens"), completion_estimate),
     )
 
 

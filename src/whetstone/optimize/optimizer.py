@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 from whetstone.optimize.engine.evaluation import Evaluation
 from whetstone.optimize.engine.evaluator import Evaluator
+from whetstone.optimize.engine.guards import Guard
 from whetstone.optimize.engine.journal import Journal
 from whetstone.optimize.engine.ledger import Ledger
 from whetstone.optimize.engine.program import Candidate
+from whetstone.optimize.engine.proposals import Proposer
 from whetstone.optimize.reporter import Progress
 from whetstone.optimize.rows.examples import Example
 from whetstone.optimize.spec import NativeSpec
 
 
 @dataclass(frozen=True, slots=True)
-class SearchContext:
-    """The whole world of a search. The test split is not part of it.
+class Edit:
+    """One accepted change: what changed, why it was thought to help, and the rows that show it.
 
-    `incumbent` is what the agent runs today, `baseline` the instructions to build on (without demonstrations);
-    `pool` may be shown, `validation` (in an order whose every prefix is balanced) is scored. `room`: tokens of a
-    whole request.
+    `diff` is a unified diff of the changed texts. `minibatch_delta`: mean score on the evidence rows, after minus
+    before.
     """
 
-    spec: NativeSpec
-    incumbent: Candidate
-    baseline: Candidate
-    pool: tuple[Example, ...]
-    validation: tuple[Example, ...]
-    room: int
-    evaluator: Evaluator
-    journal: Journal
-    ledger: Ledger
-    progress: Progress
+    diff: str
+    hypothesis: str
+    evidence_row_ids: tuple[str, ...]
+    minibatch_delta: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The artifact's form."""
+        return {
+            "diff": self.diff,
+            "hypothesis": self.hypothesis,
+            "evidenceRowIds": list(self.evidence_row_ids),
+            "minibatchDelta": round(self.minibatch_delta, 4),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,8 @@ class SearchResult:
 
     `best` and `incumbent` are scored on the same validation rows. `lineage` entries are those of the artifact.
     `finish_reason`: `completed`, or the limit that ended the search (`budget_calls`, `budget_tokens`,
-    `budget_seconds`).
+    `budget_cost`, `budget_seconds`, `budget_proposals`). `optimizer`: in a composed search, the one that found `best`.
+    `frontier`: other good candidates, as the artifact shows them (`prompt`, `score`, `promptTokenCount`, `origin`).
     """
 
     best: Evaluation
@@ -52,6 +57,101 @@ class SearchResult:
     tried: int
     finish_reason: str
     lineage: list[dict[str, Any]] = field(default_factory=list)
+    edits: tuple[Edit, ...] = ()
+    optimizer: str | None = None
+    frontier: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class BestSoFar:
+    """What a search would hand to the gate if it ended now."""
+
+    result: SearchResult | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchContext:
+    """The whole world of a search. The test split is not part of it.
+
+    `incumbent` is what the agent runs today, `baseline` its instructions without demonstrations, `start` the
+    candidate to build on (`baseline`, or the best of an earlier stage). `pool` may be shown as demonstrations,
+    `train` may be asked and reflected on, `validation` (in an order whose every prefix is balanced) chooses. `room`:
+    tokens of a whole request. `teacher` asks the teacher model where that is another than the task's. `goal` says in words what the metric rewards. `stage` prefixes the names of steps, and
+    `stage_calls` is the count of search calls at which the stage must end (None: the search's own limit).
+    """
+
+    spec: NativeSpec
+    incumbent: Candidate
+    baseline: Candidate
+    start: Candidate
+    pool: tuple[Example, ...]
+    train: tuple[Example, ...]
+    validation: tuple[Example, ...]
+    room: int
+    goal: str
+    evaluator: Evaluator
+    proposer: Proposer
+    guard: Guard
+    journal: Journal
+    ledger: Ledger
+    progress: Progress
+    best: BestSoFar
+    teacher: Evaluator | None = None
+    stage: str = ""
+    stage_calls: int | None = None
+
+    def name(self, step: str) -> str:
+        """The name of a step in the journal, unique over the stages of a job."""
+        return f"{self.stage}/{step}" if self.stage else step
+
+    def calls_left(self) -> int:
+        """Answers that the search may still ask for."""
+        left = self.ledger.search_calls_left()
+        if self.stage_calls is None:
+            return left
+        return max(0, min(left, self.stage_calls - self.ledger.search_calls_made()))
+
+    def in_stage(self, stage: str, start: Candidate, calls: int) -> Self:
+        """The context of one stage of a composed search: it builds on `start` and may make `calls` calls."""
+        end = self.ledger.search_calls_made() + calls
+        return replace(self, stage=self.name(stage), start=start, stage_calls=end)
+
+    async def may_start(self, step: str, calls: int, tokens: float) -> str | None:
+        """Why the budget forbids a step of so many calls and (estimated) tokens; None if it does not.
+
+        Kept in the journal: a resumed run meets another clock.
+        """
+
+        async def decide() -> dict[str, str | None]:
+            if calls > self.calls_left():
+                return {"stop": "budget_calls"}
+            return {"stop": self.ledger.why_not(calls, tokens, self.journal.elapsed_seconds())}
+
+        decision = await self.journal.step(self.name(f"{step}/budget"), "budget", decide)
+        stop: str | None = decision["stop"]
+        return stop
+
+    def clock(self) -> Callable[[int], bool]:
+        """The `stop` of an evaluation step of the search."""
+        return self.ledger.search_clock(self.journal.elapsed_seconds)
+
+    def tell(self, share: float, message: str, **extra: Any) -> None:
+        """Progress of the search, with the best validation score so far and the budget used."""
+        found = self.best.result
+        known = {} if found is None else {"bestScore": round(found.best.mean, 4)}
+        self.progress.at("searching", share, message, **known, budgetUsed=self.ledger.used(), **extra)
+
+    def improved(self, result: SearchResult) -> None:
+        """A challenger to save if the job is cancelled now, unless the one before was scored on more rows or higher."""
+        known = self.best.result
+        if known is None or (result.best.wanted, result.best.mean) > (known.best.wanted, known.best.mean):
+            self.best.result = result
 
 
 Optimizer = Callable[[SearchContext], Awaitable[SearchResult]]
+
+
+def tokens_a_call(candidates: Sequence[Candidate], rows: Sequence[Example]) -> float:
+    """Estimated tokens of one call under the longest of `candidates`, the answer as long as the right one."""
+    longest = max((candidate.tokens() for candidate in candidates), default=0)
+    return longest + sum(row.tokens for row in rows) / max(len(rows), 1)

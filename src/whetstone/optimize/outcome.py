@@ -2,89 +2,140 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 from whetstone import __version__
 from whetstone.clock import iso, now_ms
+from whetstone.optimize.engine.guards import placeholders
 from whetstone.optimize.gate.trial import Verdict
 from whetstone.optimize.optimizer import SearchContext, SearchResult
 from whetstone.optimize.rows.loading import LoadedRows
 from whetstone.optimize.setting import Setting, Start
+from whetstone.optimize.spec import resolve_optimizer
 from whetstone.privacy.gate import PrivacyGate
 from whetstone.prompts.artifact import Demonstration, DemonstrationInput, LineageEntry, PromptArtifact
 from whetstone.prompts.artifact import Optimizer as OptimizerName
 from whetstone.prompts.store import PromptStore
 
+NOT_GATED = "not_gated"
+"""`decision` of an artifact whose candidate was never tried on the test rows: the job ended before its gate."""
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything that a finished job knows."""
+    """Everything that a finished job knows; `verdict` is None for one that ended before its gate."""
 
     rows: LoadedRows
     start: Start
     setting: Setting
     context: SearchContext
     found: SearchResult
-    verdict: Verdict
+    verdict: Verdict | None
     metric: str
-    model: str
+    models: Mapping[str, str]
 
     @property
     def finish_reason(self) -> str:
-        """`completed`, or the limit that ended the search or the gate."""
+        """`completed`, `cancelled`, or the limit that ended the search or the gate."""
+        if self.verdict is None:
+            return "cancelled"
         return self.verdict.stopped or self.found.finish_reason
 
+    @property
+    def optimizer(self) -> str:
+        """The optimizer that found the candidate: of a composed search the stage, since agents do not know `auto`."""
+        return self.found.optimizer or resolve_optimizer(self.context.spec.optimizer)
 
-def build_artifact(evidence: Evidence, privacy: PrivacyGate) -> PromptArtifact:
-    """The artifact of contract §15.1 with its evidence. Its demonstrations are filtered once more."""
+    @property
+    def paired(self) -> dict[str, Any] | None:
+        """The paired comparison on the rows that decided."""
+        if self.verdict is None:
+            return None
+        gate = self.verdict.gate
+        return {
+            "n": gate.n,
+            "groups": gate.groups,
+            "delta": gate.delta,
+            "ci95" if gate.confidence == _USUAL_CONFIDENCE else "ci": list(gate.interval),
+            "confidence": gate.confidence,
+            "pSign": gate.sign_p,
+            "wins": gate.wins,
+            "losses": gate.losses,
+            "ties": gate.ties,
+            "evaluatedOn": self.verdict.evaluated_on,
+        }
+
+
+def build_artifact(evidence: Evidence, privacy: PrivacyGate | None) -> PromptArtifact:
+    """The artifact of contract §15.1 with its evidence. Its demonstrations are filtered once more, except without
+    `privacy`: those of the pool were filtered before they were tried.
+
+    Before the gate the scores are those of validation, and `promotionDecision` says `not_gated`.
+    """
     e, spec, best = evidence, evidence.context.spec, evidence.found.best
-    shown = [_filtered(item, privacy) for item in best.candidate.demonstrations]
+    verdict = e.verdict
+    components = dict(best.candidate.components)
     extras: dict[str, Any] = {
         "engineVersion": __version__,
         "parent": e.start.parent,
+        "parentArtifactId": (e.start.parent or {}).get("artifactId"),
         "baselineSource": e.start.source,
         "origin": e.found.origin,
         "candidatesTried": e.found.tried,
         "validation": _validation(e.found),
+        "placeholders": sorted(placeholders(best.candidate.prompt).elements()),
         "tokenCount": {
             "baseline": e.context.incumbent.tokens(),
             "prompt": best.candidate.tokens(),
             "method": "estimate",
         },
+        "errors": _errors(e),
+        "paired": e.paired,
+        "edits": [edit.to_dict() for edit in e.found.edits],
+        "frontier": e.found.frontier,
+        "rejectedByGuard": dict(e.context.guard.rejected),
         "notes": [*e.rows.notes, *e.setting.notes],
     }
     return PromptArtifact(
         task=e.rows.task,
-        optimizer=cast("OptimizerName", spec.optimizer),
+        optimizer=cast("OptimizerName", e.optimizer),
         baseline=e.context.incumbent.prompt,
         prompt=best.candidate.prompt,
-        score=e.verdict.gate.candidate_mean,
-        baseline_score=e.verdict.gate.incumbent_mean,
+        score=verdict.gate.candidate_mean if verdict else e.found.best.mean,
+        baseline_score=verdict.gate.incumbent_mean if verdict else e.found.incumbent.mean,
         dataset_id=spec.dataset_id,
         dataset_size=e.rows.verified,
         generated_at=iso(now_ms()),
-        few_shot_examples=shown,
+        few_shot_examples=[
+            shown if privacy is None else _filtered(shown, privacy) for shown in best.candidate.demonstrations
+        ],
         lineage=[LineageEntry.model_validate(entry) for entry in e.found.lineage],
+        components=components or None,
         artifact_id=f"artifact-{spec.job_id}",
         job_id=spec.job_id,
         demonstration_format=best.candidate.rendering,
-        models={"task": e.model},
-        metric={"name": e.metric},
+        models=dict(e.models),
+        metric={
+            "name": e.metric,
+            "repeats": spec.repeats,
+            **({"rubric": spec.rubric} if spec.rubric else {}),
+        },
         split=_split(e),
         seed=spec.seed,
         budget=e.context.ledger.to_dict(e.context.journal.elapsed_seconds()),
         finish_reason=e.finish_reason,
-        promotion_decision=e.verdict.to_dict(),
-        per_example=e.verdict.rows,
-        privacy=privacy.report.to_dict(),
+        promotion_decision=verdict.to_dict() if verdict else _NOT_DECIDED,
+        per_example=verdict.rows if verdict else None,
+        privacy=privacy.report.to_dict() if privacy else None,
         **extras,
     )
 
 
-def save(store: PromptStore, artifact: PromptArtifact, decision: str) -> dict[str, Any]:
+def save(store: PromptStore, artifact: PromptArtifact, promote: bool) -> dict[str, Any]:
     """Write the artifact where it belongs; a job that was killed while writing finds its own file again."""
-    if decision != "promoted":
+    if not promote:
         return {"path": str(store.save_rejected(artifact)), "version": None}
     current = store.current(artifact.task)
     if current is None or current.artifact.artifact_id != artifact.artifact_id:
@@ -92,16 +143,16 @@ def save(store: PromptStore, artifact: PromptArtifact, decision: str) -> dict[st
     return {"path": str(current.path), "version": current.version}
 
 
-def result(evidence: Evidence, saved: dict[str, Any]) -> dict[str, Any]:
+def result(evidence: Evidence, verdict: Verdict, saved: dict[str, Any]) -> dict[str, Any]:
     """The job's result (JSON). Scores are means 0..1 on the rows that `evaluatedOn` names."""
-    e, gate = evidence, evidence.verdict.gate
+    e, gate = evidence, verdict.gate
     best = e.found.best.candidate
     return {
-        "decision": e.verdict.decision,
-        "explanation": e.verdict.explanation,
+        "decision": verdict.decision,
+        "explanation": verdict.explanation,
         "finishReason": e.finish_reason,
         "task": e.rows.task,
-        "optimizer": e.context.spec.optimizer,
+        "optimizer": e.optimizer,
         "datasetId": e.context.spec.dataset_id,
         "datasetSize": e.rows.verified,
         "baselineScore": gate.incumbent_mean,
@@ -109,19 +160,22 @@ def result(evidence: Evidence, saved: dict[str, Any]) -> dict[str, Any]:
         "delta": gate.delta,
         "interval": list(gate.interval),
         "confidence": gate.confidence,
-        "evaluatedOn": e.verdict.evaluated_on,
+        "evaluatedOn": verdict.evaluated_on,
         "rows": gate.n,
         "wins": gate.wins,
         "losses": gate.losses,
         "ties": gate.ties,
         "rowsNeeded": gate.rows_needed,
         "metric": e.metric,
-        "model": e.model,
+        "model": e.models["task"],
+        "models": dict(e.models),
         "seed": e.context.spec.seed,
         "split": _split(e),
         "validation": _validation(e.found),
         "candidatesTried": e.found.tried,
+        "rejectedByGuard": dict(e.context.guard.rejected),
         "origin": e.found.origin,
+        "edits": [edit.to_dict() for edit in e.found.edits],
         "demonstrations": len(best.demonstrations),
         "demonstrationFormat": best.rendering,
         "candidateId": best.id,
@@ -130,6 +184,22 @@ def result(evidence: Evidence, saved: dict[str, Any]) -> dict[str, Any]:
         "artifactVersion": saved["version"],
         "notes": [*e.rows.notes, *e.setting.notes],
     }
+
+
+_USUAL_CONFIDENCE = 0.95
+_NOT_DECIDED = {
+    "promote": False,
+    "decision": NOT_GATED,
+    "reason": "The job ended before its gate: the candidate was never tried on the test rows. Its scores are those "
+    "of the validation rows that chose it, and so too high.",
+    "evaluatedOn": "validation",
+}
+
+
+def _errors(e: Evidence) -> dict[str, Any]:
+    accounts = e.context.ledger.accounts.values()
+    failed, calls = sum(a.failed for a in accounts), sum(a.calls for a in accounts)
+    return {"failed": failed, "rate": failed / (calls + failed) if failed else 0.0}
 
 
 def _split(e: Evidence) -> dict[str, Any]:

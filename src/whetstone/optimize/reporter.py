@@ -15,6 +15,7 @@ PHASES: dict[str, tuple[float, float]] = {
 }
 
 TICK_SECONDS = 1.0
+_ETA_FROM = 0.2
 
 
 class Reporter(Protocol):
@@ -23,8 +24,8 @@ class Reporter(Protocol):
     def progress(self, fraction: float, phase: str, message: str, **extra: Any) -> None:
         """The job is at `fraction` (0..1, never falling), in `phase`; `message` is for a person."""
 
-    def log(self, message: str) -> None:
-        """One line for the job's log."""
+    def log(self, message: str, **extra: Any) -> None:
+        """One line for the job's log; `extra` goes into its event."""
 
 
 class Progress:
@@ -34,19 +35,33 @@ class Progress:
         self._reporter = reporter
         self._fraction = 0.0
         self._told = float("-inf")
+        self._started = time.monotonic()
 
-    def at(self, phase: str, share: float, message: str) -> None:
-        """`share` (0..1) of `phase` is done."""
+    def at(self, phase: str, share: float, message: str, **extra: Any) -> None:
+        """`share` (0..1) of `phase` is done; `extra` goes into the event."""
         low, high = PHASES[phase]
         self._fraction = max(self._fraction, low + (high - low) * min(max(share, 0.0), 1.0))
         self._told = time.monotonic()
-        self._reporter.progress(round(self._fraction, 4), phase, message)
+        if (eta := self._eta()) is not None:
+            extra.setdefault("etaSeconds", eta)
+        self._reporter.progress(round(self._fraction, 4), phase, message, **extra)
 
-    def tick(self, phase: str, share: float, message: str) -> None:
+    @property
+    def due(self) -> bool:
+        """Whether `tick` would tell anything now."""
+        return time.monotonic() - self._told >= TICK_SECONDS
+
+    def tick(self, phase: str, share: float, message: str, **extra: Any) -> None:
         """Like `at`, for news that come many a second: told at most once in `TICK_SECONDS`."""
-        if time.monotonic() - self._told >= TICK_SECONDS:
-            self.at(phase, share, message)
+        if self.due:
+            self.at(phase, share, message, **extra)
 
-    def log(self, message: str) -> None:
-        """One line for the job's log."""
-        self._reporter.log(message)
+    def log(self, message: str, **extra: Any) -> None:
+        """One line for the job's log; `extra` goes into its event."""
+        self._reporter.log(message, **extra)
+
+    def _eta(self) -> int | None:
+        """Seconds to the end of the job at the pace so far; None while that says nothing."""
+        if self._fraction < _ETA_FROM:
+            return None
+        return round((time.monotonic() - self._started) * (1 - self._fraction) / self._fraction)

@@ -9,7 +9,8 @@ from typing import Any
 
 from whetstone.datasets.near_duplicates import normalise
 from whetstone.errors import InvalidInputError
-from whetstone.optimize.engine.program import Candidate, estimate_tokens
+from whetstone.optimize.engine.program import Candidate, prompt_component, tool_component
+from whetstone.optimize.engine.tokens import estimate_tokens
 from whetstone.optimize.rows.examples import Example
 from whetstone.optimize.rows.loading import MIN_JUDGED_ROWS, LoadedRows
 from whetstone.optimize.rows.pool import Pool, build_pool
@@ -17,9 +18,12 @@ from whetstone.optimize.rows.stratified import stratified
 from whetstone.optimize.spec import NativeSpec
 from whetstone.privacy.gate import PrivacyGate
 from whetstone.prompts.store import StoredPrompt
+from whetstone.settings import Settings
 
 DEFAULT_ROOM = 8192
 """Tokens of a request where the model's context is unknown."""
+
+_MAX_COMPONENTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +61,30 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Rows as they are used: capped, in balanced order, without those that the incumbent already shows."""
+    """Rows as they are used: capped, in balanced order, without those that the incumbent already shows.
+
+    `pool` may be shown as demonstrations, `train` (the same rows, whole) asked and reflected on. `room`: tokens of a
+    request.
+    """
 
     pool: Pool
+    train: tuple[Example, ...]
     validation: tuple[Example, ...]
     test: tuple[Example, ...]
+    room: int
     notes: tuple[str, ...]
+
+    def longest(self) -> int:
+        """Estimated tokens of the longest judged request beside the prompt, its answer included."""
+        judged = (*self.validation, *self.test)
+        return max(estimate_tokens(example.messages) + example.max_tokens for example in judged)
+
+
+def room_of(spec: NativeSpec, settings: Settings) -> int:
+    """Tokens of a request: what the job asks for, else what the model is known to take."""
+    wanted = spec.few_shot.max_request_tokens
+    known = settings.local_lm_context if settings.lm_provider == "local" else DEFAULT_ROOM
+    return known if wanted is None else wanted
 
 
 def choose_start(spec: NativeSpec, rows: LoadedRows, current: StoredPrompt | None) -> Start:
@@ -79,11 +101,43 @@ def choose_start(spec: NativeSpec, rows: LoadedRows, current: StoredPrompt | Non
     else:
         prompts = Counter(example.system for example in (*rows.train, *rows.validation))
         baseline, source = Candidate(prompts.most_common(1)[0][0]), "rows"
-    return Start(incumbent or baseline, baseline, source, parent)
+    incumbent = incumbent or baseline
+    components = _components(spec, rows, baseline.prompt)
+    return Start(_with(incumbent, components), _with(baseline, components), source, parent)
 
 
-def arrange(spec: NativeSpec, rows: LoadedRows, start: Start, room: int, privacy: PrivacyGate) -> Setting:
-    """Choose the rows that are judged and those that may be shown.
+def _components(spec: NativeSpec, rows: LoadedRows, prompt: str) -> dict[str, str]:
+    """The further texts that are to be improved, as the rows have them today."""
+    seen = (*rows.train, *rows.validation)
+    found: dict[str, str] = {}
+    if "prompts" in spec.components:
+        prompts = Counter(example.system for example in seen if example.system.strip())
+        prompts.pop(prompt, None)
+        found |= {prompt_component(text): text for text, _ in prompts.most_common(_MAX_COMPONENTS)}
+    if "tools" in spec.components:
+        tools = Counter(
+            (str(tool["function"].get("name")), str(tool["function"].get("description") or ""))
+            for example in seen
+            for tool in example.tools or ()
+        )
+        for (name, text), _ in tools.most_common():
+            if len(found) < _MAX_COMPONENTS and text:
+                found.setdefault(tool_component(name), text)
+    return found
+
+
+def _with(candidate: Candidate, components: dict[str, str]) -> Candidate:
+    """The candidate with `components`, its own texts for them kept."""
+    merged = {**components, **dict(candidate.components)}
+    return Candidate(
+        candidate.prompt, candidate.demonstrations, candidate.rendering, tuple(sorted(merged.items()))
+    )
+
+
+def arrange(
+    spec: NativeSpec, rows: LoadedRows, start: Start, room: int, privacy: PrivacyGate | None
+) -> Setting:
+    """Choose the rows that are judged and those that may be shown; see `build_pool` for `privacy`.
 
     Raises `InvalidInputError` when too few remain, or the prompt alone fills the model's context.
     """
@@ -110,8 +164,21 @@ def arrange(spec: NativeSpec, rows: LoadedRows, start: Start, room: int, privacy
     pool = build_pool(rows.train, (*rows.validation, *rows.test), privacy)
     if not pool.examples:
         raise InvalidInputError(f"{rows.task}: no training row may be shown; there are {len(rows.train)}")
+    mine = {example.id for example in pool.examples}
+    train = [
+        example
+        for example in rows.train
+        if example.id in mine and fixed + estimate_tokens(example.messages) + example.max_tokens <= room
+    ]
     notes = [f"{count} rows were left out because {reason}." for reason, count in left_out.items()]
-    return Setting(pool, judged["validation"], judged["test"], (*notes, *_notes(rows, start, pool)))
+    return Setting(
+        pool,
+        tuple(stratified(train, spec.seed, "train")),
+        judged["validation"],
+        judged["test"],
+        room,
+        (*notes, *_notes(rows, start, pool)),
+    )
 
 
 def _notes(rows: LoadedRows, start: Start, pool: Pool) -> Sequence[str]:
@@ -120,7 +187,8 @@ def _notes(rows: LoadedRows, start: Start, pool: Pool) -> Sequence[str]:
         notes.append(f"{pool.leaks} training rows repeat validation or test rows and are not shown.")
     everything = (*rows.train, *rows.validation)
     prompts = Counter(example.system for example in everything)
-    covered = prompts[start.baseline.prompt]
+    known = {start.baseline.prompt, *start.baseline.texts().values()}
+    covered = sum(count for prompt, count in prompts.items() if prompt in known)
     if start.source == "rows" and covered < len(everything) / 2:
         notes.append(
             f"The rows have {len(prompts)} different system prompts; the commonest, which is the baseline, is that of "

@@ -38,6 +38,11 @@ from whetstone.privacy.structure.markup import MarkupDetector
 from whetstone.privacy.structure.tables import TableDetector
 from whetstone.settings import Settings, secret_environment_values
 
+_SECRET_SETTINGS = (
+    "api_token", "server_shared_secret", "lm_api_key", "reflection_lm_api_key", "teacher_lm_api_key",
+    "judge_lm_api_key", "privacy_salt",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class PrivacyConfig:
@@ -70,7 +75,7 @@ class PrivacyConfig:
     def from_settings(cls, settings: Settings) -> PrivacyConfig:
         """The configuration of this service, with the secrets of its environment and settings as of now."""
         secrets = secret_environment_values()
-        for name in ("api_token", "server_shared_secret", "lm_api_key", "privacy_salt"):
+        for name in _SECRET_SETTINGS:
             value = getattr(settings, name)
             if value is not None:
                 secrets[f"SECRET_{name}"] = value.get_secret_value()

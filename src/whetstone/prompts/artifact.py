@@ -137,6 +137,7 @@ class PromptArtifact(_Record):
     job_id: str | None = None
     prompt_sha256: str | None = None
     demonstration_format: DemonstrationFormat = "block"
+    components: dict[str, str] | None = None
     models: dict[str, Any] | None = None
     metric: dict[str, Any] | None = None
     split: dict[str, Any] | None = None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from whetstone.errors import WhetstoneError
 from whetstone.optimize.engine.program import Candidate
@@ -21,7 +22,10 @@ class InvalidEvaluationError(WhetstoneError):
 
 @dataclass(frozen=True, slots=True)
 class RowResult:
-    """One row under one candidate; `score` (0..1) is None when the call failed, and `error` says how."""
+    """One row under one candidate; `score` (0..1) is None when the call failed, and `error` says how.
+
+    `repeat` numbers the answers to the same question from 0. `objectives` are the metric's secondary ones, 0..1.
+    """
 
     example: str
     score: float | None
@@ -32,16 +36,26 @@ class RowResult:
     completion_tokens: int = 0
     latency_ms: float = 0.0
     cached: bool = False
+    repeat: int = 0
+    objectives: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def failed(self) -> bool:
-        """Whether the call gave no answer."""
+        """Whether the call gave no answer that could be scored."""
         return self.score is None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form for the journal: what differs from the defaults."""
+        found = {name: getattr(self, name) for name in _OPTIONAL if getattr(self, name)}
+        return {"example": self.example, "score": self.score, **found}
+
+
+_OPTIONAL = tuple(each.name for each in fields(RowResult) if each.name not in ("example", "score"))
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """A candidate's results on some rows, in their order. `wanted` counts the rows that were asked for."""
+    """A candidate's results on some rows, in their order. `wanted` counts the answers that were asked for."""
 
     candidate: Candidate
     rows: tuple[RowResult, ...]
@@ -63,9 +77,25 @@ class Evaluation:
 
     @property
     def mean(self) -> float:
-        """Mean score of the rows that were answered."""
+        """Mean score of the answers; 0 without any."""
         scores = [row.score for row in self.rows if row.score is not None]
         return sum(scores) / len(scores) if scores else 0.0
+
+    def by_example(self) -> dict[str, float]:
+        """Score of each row that was answered, by its id: the mean over its repeats."""
+        found: dict[str, list[float]] = {}
+        for row in self.rows:
+            if row.score is not None:
+                found.setdefault(row.example, []).append(row.score)
+        return {example: sum(scores) / len(scores) for example, scores in found.items()}
+
+    def objectives(self) -> dict[str, float]:
+        """Mean of each secondary objective over the answers that have it."""
+        found: dict[str, list[float]] = {}
+        for row in self.rows:
+            for name, value in row.objectives.items():
+                found.setdefault(name, []).append(value)
+        return {name: sum(values) / len(values) for name, values in sorted(found.items())}
 
     def require_valid(self, what: str) -> None:
         """Raise `InvalidEvaluationError` naming `what` and the commonest errors, unless valid."""

@@ -1,20 +1,32 @@
 """The account of a job: what it may spend, what is set aside for the gate, what was spent.
 
-Calls and tokens are charged whether the answer came from the endpoint or from the cache on disk, so that the same
-job with the same budget takes the same steps on a cold and on a warm cache, and a resumed one the same as an
-uninterrupted one. The LM client's own budget guards the calls that really go out.
+Room is reserved before a request is sent and settled after, so that calls, tokens and money never exceed their
+limits. All are charged whether the answer came from the endpoint or from the cache on disk: the same job with the
+same budget takes the same steps on a cold and on a warm cache, and a resumed one the same as an uninterrupted one.
+`calls` are answers of the task model (of search and gate); proposals and a judge's verdicts are counted apart, while
+their tokens and money count in the totals.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal, Protocol
 
+from whetstone.errors import InvalidInputError
+from whetstone.lm.budget import Budget, Reservation
+from whetstone.lm.types import ChatRequest, Usage
+from whetstone.lm.wire import max_prompt_tokens
 from whetstone.optimize.spec import BudgetLimits
 
 _GATE_MARGIN = 1.25  # the gate's calls may be slower than those seen so far
 _GATE_SECONDS = 1.0  # besides its calls: finishing those in flight, the statistics
+
+Purpose = Literal["search", "gate", "teacher", "proposals", "judge"]
+_ANSWERS: tuple[Purpose, ...] = ("search", "gate", "teacher")
+
+Tariff = Callable[[int, int], float]
+"""US dollars for so many prompt and completion tokens."""
 
 
 class Spending(Protocol):
@@ -34,74 +46,172 @@ class Spending(Protocol):
 
 @dataclass(slots=True)
 class Account:
-    """Totals of one purpose (search, gate)."""
+    """Totals of one purpose. `calls` were answered; `failed` ones were not, and are not charged."""
 
     calls: int = 0
     cache_hits: int = 0
     failed: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cost: float = 0.0
     latency_ms: float = 0.0
 
     @property
     def tokens(self) -> int:
         return self.prompt_tokens + self.completion_tokens
 
-    def charge(self, row: Spending) -> None:
-        """Add one call."""
-        self.calls += 1
-        self.cache_hits += row.cached
-        self.failed += row.failed
-        self.prompt_tokens += row.prompt_tokens
-        self.completion_tokens += row.completion_tokens
-        self.latency_ms += row.latency_ms
+    def add(self, other: Account) -> None:
+        """Add another account's totals."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+
+    def since(self, earlier: Account) -> Account:
+        """What was added after `earlier`."""
+        return Account(*(getattr(self, each.name) - getattr(earlier, each.name) for each in fields(self)))
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form; `calls` includes the `cacheHits`, which cost nothing, and the `failed` ones."""
+        """JSON form; `calls` includes the `cacheHits`, which cost nothing."""
         return {
             "calls": self.calls,
             "cacheHits": self.cache_hits,
             "failed": self.failed,
             "promptTokens": self.prompt_tokens,
             "completionTokens": self.completion_tokens,
+            "usd": round(self.cost, 6),
         }
 
 
 class Ledger:
-    """Spending of one job by purpose, against its limits."""
+    """Spending of one job by purpose, against its limits.
+
+    `search_calls` and `gate_calls` are what search and gate may make, `gate_tokens` an estimate of the gate's
+    tokens, of which `largest_call` are held for its last call; `tariffs` prices a purpose's model. Raises `InvalidInputError` for a limit in money without a price.
+    """
 
     def __init__(
-        self, limits: BudgetLimits, *, gate_calls: int, width: int, tokens_in_flight: int = 0
+        self,
+        limits: BudgetLimits,
+        *,
+        search_calls: int,
+        gate_calls: int,
+        gate_tokens: int = 0,
+        largest_call: int = 0,
+        width: int,
+        tariffs: Mapping[Purpose, Tariff | None],
     ) -> None:
-        """`tokens_in_flight`: room that the LM client holds for unanswered calls, which can take up to the longest
-        answer each."""
+        unpriced = sorted(purpose for purpose, tariff in tariffs.items() if tariff is None)
+        if limits.max_cost is not None and unpriced:
+            raise InvalidInputError(
+                f"maxCost needs the price of every model: none is known for that of {', '.join(unpriced)}. "
+                "Set WHETSTONE_LM_PRICES, or limit maxTokens instead"
+            )
         self.limits = limits
         self.gate_calls = gate_calls
-        self.search = Account()
-        self.gate = Account()
+        self.accounts: dict[Purpose, Account] = {}
+        self._search_calls = search_calls
         self._width = width
-        self._tokens_in_flight = tokens_in_flight
+        self._tariffs = tariffs
+        self._gate_tokens = gate_tokens
+        self._largest_call = largest_call
+        self._gate_cost = self._cost("gate", gate_tokens, 0)
+        self._gate_open = False
+        self._budget = self._renewed(calls=0, tokens=0, cost=0.0)
 
-    def charge(self, purpose: str, rows: Iterable[Spending]) -> None:
-        """Book the calls of one step under `search` or `gate`."""
-        account = self.gate if purpose == "gate" else self.search
+    def _renewed(self, **spent: float) -> Budget:
+        """The budget with so much spent; nothing may be in flight."""
+        limits, gate = self.limits, self._gate_open
+        return Budget(
+            max_calls=self._search_calls + (self.gate_calls if gate else 0),
+            max_tokens=_less(limits.max_tokens, 0 if gate else self._gate_tokens),
+            max_cost=_less(limits.max_cost, 0 if gate else self._gate_cost),
+            spent=spent,
+        )
+
+    def _book(self, *, calls: int, tokens: int, cost: float) -> None:
+        """Charge what was spent in an earlier attempt."""
+        spent = self._budget.spent()
+        self._budget = self._renewed(
+            calls=spent["calls"] + calls, tokens=spent["tokens"] + tokens, cost=spent["cost"] + cost
+        )
+
+    @property
+    def purposes(self) -> tuple[Purpose, ...]:
+        """What the job may spend on."""
+        return tuple(self._tariffs)
+
+    @property
+    def search(self) -> Account:
+        """The search's account."""
+        return self.account("search")
+
+    def account(self, purpose: Purpose) -> Account:
+        """The account of `purpose`."""
+        return self.accounts.setdefault(purpose, Account())
+
+    def open_gate(self) -> None:
+        """The search is over: what was set aside may be spent now."""
+        self._gate_open = True
+        self._book(calls=0, tokens=0, cost=0.0)
+
+    async def reserve(self, purpose: Purpose, request: ChatRequest) -> Reservation:
+        """Room for one request, held while it is in flight. Raises `BudgetExhausted`: nothing was sent."""
+        tokens, cost = 0, 0.0
+        if self.limits.max_tokens is not None or self.limits.max_cost is not None:
+            tokens = room_held(request)
+            cost = self._cost(purpose, tokens - request.max_tokens, request.max_tokens)
+        return await self._budget.reserve(calls=int(purpose in _ANSWERS), tokens=tokens, cost=cost)
+
+    def settle(self, purpose: Purpose, reservation: Reservation, usage: Usage) -> None:
+        """Book what a reserved request really took."""
+        cost = self._cost(purpose, usage.prompt_tokens, usage.completion_tokens)
+        reservation.settle(tokens=usage.total_tokens, cost=cost)
+
+    def replay(self, purpose: Purpose, rows: Iterable[Spending]) -> None:
+        """Book the calls of a step that an earlier attempt made."""
+        paid = [row for row in rows if not row.failed]
+        self._book(
+            calls=len(paid) if purpose in _ANSWERS else 0,
+            tokens=sum(row.prompt_tokens + row.completion_tokens for row in paid),
+            cost=sum(self._cost(purpose, row.prompt_tokens, row.completion_tokens) for row in paid),
+        )
+
+    def note(self, purpose: Purpose, rows: Iterable[Spending]) -> None:
+        """Add the calls of a step, just made or replayed, to the account of `purpose`."""
+        account = self.account(purpose)
         for row in rows:
-            account.charge(row)
+            account.calls += not row.failed
+            account.cache_hits += row.cached
+            account.failed += row.failed
+            account.prompt_tokens += row.prompt_tokens
+            account.completion_tokens += row.completion_tokens
+            account.cost += self._cost(purpose, row.prompt_tokens, row.completion_tokens)
+            account.latency_ms += row.latency_ms
 
-    def search_calls(self) -> int | None:
-        """Calls that the search may still make; None is no limit."""
-        if self.limits.max_calls is None:
-            return None
-        return max(0, self.limits.max_calls - self.gate_calls - self.search.calls)
+    def replay_judge(self, spent: Account) -> None:
+        """Book what judging a step cost in an earlier attempt."""
+        self._book(calls=0, tokens=spent.tokens, cost=spent.cost)
+        self.account("judge").add(spent)
 
-    def affordable_calls(self, tokens_a_call: float) -> int | None:
-        """Calls that the search may still make when each takes `tokens_a_call` tokens; None is no limit."""
-        limits = [] if self.search_calls() is None else [self.search_calls()]
+    def search_calls_made(self) -> int:
+        """Answers that the search has had, its teacher's included."""
+        return self.search.calls + self.account("teacher").calls
+
+    def search_calls_left(self) -> int:
+        """Answers that the search may still ask for."""
+        return max(0, self._search_calls - self.search_calls_made())
+
+    def proposals_left(self) -> int | None:
+        """Proposals that may still be asked for; None is no limit."""
+        limit = self.limits.max_proposals
+        return None if limit is None else max(0, limit - self.account("proposals").calls)
+
+    def affordable_calls(self, tokens_a_call: float) -> int:
+        """Calls that the search may still make when each takes `tokens_a_call` tokens."""
+        calls = self.search_calls_left()
         if self.limits.max_tokens is not None:
-            tokens = self.limits.max_tokens - self.search.tokens - self._tokens_in_flight
-            calls = int(tokens / tokens_a_call)
-            limits.append(max(0, calls - self.gate_calls))
-        return min((each for each in limits if each is not None), default=None)
+            left = self.limits.max_tokens - self._gate_tokens - self.tokens()
+            calls = min(calls, max(0, int(left / tokens_a_call)))
+        return calls
 
     def search_clock(self, elapsed: Callable[[], float]) -> Callable[[int], bool]:
         """A clock for one step of the search: given the calls done, whether what is left of the time is only
@@ -124,20 +234,23 @@ class Ledger:
         return lambda _done: limit is not None and elapsed() >= limit
 
     def why_not(self, calls: int, tokens: float, elapsed_seconds: float) -> str | None:
-        """Why a search step of this size must not start (`budget_calls`, `budget_tokens`, `budget_seconds`).
+        """Why a search step of this size must not start (`budget_calls`, `budget_tokens`, `budget_cost`,
+        `budget_seconds`).
 
         `tokens` is the step's estimate. The gate's share is kept back: its calls exactly, its tokens and seconds
         by the most expensive or the mean call so far.
         """
         limits = self.limits
-        left = self.search_calls()
-        if left is not None and calls > left:
+        if calls > self.search_calls_left():
             return "budget_calls"
-        if limits.max_tokens is not None:
-            per_call = max(self._mean(self.search.tokens), tokens / max(calls, 1))
-            needed = tokens + per_call * self.gate_calls + self._tokens_in_flight
-            if self.search.tokens + needed > limits.max_tokens:
-                return "budget_tokens"
+        per_call = max(self._mean(self.search.tokens), tokens / max(calls, 1))
+        needed = tokens + per_call * self.gate_calls + self._largest_call
+        if limits.max_tokens is not None and self.tokens() + needed > limits.max_tokens:
+            return "budget_tokens"
+        if limits.max_cost is not None:
+            price = self.cost() / max(self.tokens(), 1)
+            if self.cost() + needed * price > limits.max_cost:
+                return "budget_cost"
         if limits.max_seconds is not None:
             seconds = _GATE_SECONDS + _GATE_MARGIN * self.seconds_of(self.gate_calls)
             if elapsed_seconds + seconds > limits.max_seconds:
@@ -148,14 +261,53 @@ class Ledger:
         """Estimated wall time of `calls` calls at the mean latency so far (0 before the first)."""
         return self._mean(self.search.latency_ms) / 1000 * calls / self._width
 
-    def _mean(self, total: float) -> float:
-        return total / self.search.calls if self.search.calls else 0.0
+    def tokens(self) -> int:
+        """Tokens of all purposes so far."""
+        return sum(account.tokens for account in self.accounts.values())
+
+    def cost(self) -> float:
+        """US dollars of all purposes so far."""
+        return sum(account.cost for account in self.accounts.values())
+
+    def used(self) -> dict[str, Any]:
+        """What is spent, in short, for progress events."""
+        answers = sum(self.account(purpose).calls for purpose in _ANSWERS)
+        return {
+            "calls": answers,
+            "maxCalls": self._search_calls + self.gate_calls,
+            "tokens": self.tokens(),
+            "usd": round(self.cost(), 6),
+            "proposals": self.account("proposals").calls,
+        }
 
     def to_dict(self, elapsed_seconds: float) -> dict[str, Any]:
         """The artifact's `budget`."""
+        spent = {
+            purpose: account.to_dict()
+            for purpose, account in self.accounts.items()
+            if account.calls or account.failed
+        }
         return {
             "limit": self.limits.model_dump(by_alias=True),
-            "reservedForGate": {"calls": self.gate_calls},
-            "spent": {"search": self.search.to_dict(), "gate": self.gate.to_dict()},
+            "searchCalls": self._search_calls,
+            "reservedForGate": {"calls": self.gate_calls, "tokens": self._gate_tokens},
+            "spent": {"search": Account().to_dict(), "gate": Account().to_dict(), **spent},
+            "total": {"tokens": self.tokens(), "usd": round(self.cost(), 6)},
             "seconds": round(elapsed_seconds, 1),
         }
+
+    def _cost(self, purpose: Purpose, prompt_tokens: int, completion_tokens: int) -> float:
+        tariff = self._tariffs.get(purpose)
+        return 0.0 if tariff is None else tariff(prompt_tokens, completion_tokens)
+
+    def _mean(self, total: float) -> float:
+        return total / self.search.calls if self.search.calls else 0.0
+
+
+def room_held(request: ChatRequest) -> int:
+    """Tokens that are reserved for a request while it is in flight: more than it can take."""
+    return max_prompt_tokens(request) + request.max_tokens
+
+
+def _less(limit: Any, share: float) -> Any:
+    return None if limit is None else max(limit - share, 0)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from whetstone.optimize.engine.evaluation import Evaluation, RowResult
 from whetstone.optimize.engine.program import Candidate
 from whetstone.optimize.fewshot.halving import Plan
-from whetstone.optimize.reporter import Progress
+from whetstone.optimize.optimizer import SearchContext
 
 
 class Commentary:
@@ -19,14 +19,14 @@ class Commentary:
 
     def __init__(
         self,
-        progress: Progress,
+        context: SearchContext,
         number: int,
         plan: Plan,
         calls_before: int,
         alive: Sequence[str],
         earlier: Mapping[str, Evaluation],
     ) -> None:
-        self._progress = progress
+        self._context = context
         self._number = number
         self._plan = plan
         self._calls_before = calls_before
@@ -36,17 +36,22 @@ class Commentary:
 
     def on_row(self, candidate: Candidate, row: RowResult, done: int, wanted: int) -> None:
         """Take in one more answer."""
-        rung = self._plan.rungs[self._number]
         rows = self._rows.setdefault(candidate.id, [])
         rows.append(row)
-        evaluation = Evaluation(candidate, tuple(rows), rung.rows)
+        rung, repeats = self._plan.rungs[self._number], self._context.spec.repeats
+        whole = len(rows) == rung.rows * repeats
+        if not (whole or self._context.progress.due):
+            return  # a mean over all rows for each answer would be quadratic
+        evaluation = Evaluation(candidate, tuple(rows), rung.rows * repeats)
         if evaluation.valid:
             self._best = max(self._best, evaluation.mean)
+        if not self._context.progress.due:
+            return
         place = self._places.get(candidate.id)
         name = "today's prompt" if place is None else f"candidate {place} of {len(self._places)}"
-        self._progress.tick(
-            "searching",
-            (self._calls_before + done) / self._plan.calls,
+        self._context.tell(
+            (self._calls_before + done) / (self._plan.calls * repeats),
             f"{name}: validation {evaluation.mean:.2f} (best {self._best:.2f}), round {self._number + 1} of "
             f"{len(self._plan.rungs)} on {rung.rows} rows, {done} of {wanted} answers",
+            step=self._number + 1,
         )

@@ -1,13 +1,14 @@
 """Sets of demonstrations to try: several ways to choose a few training examples that teach a task.
 
-Families (see MIPRO, arXiv 2406.11695, for how much the choice matters): the best rewarded, one of each label in
-turn, the most different from each other, and chance.
+Families (see MIPRO, arXiv 2406.11695, for how much the choice matters): one of each label in turn, those that the
+bare prompt gets wrong, the most different from each other, those that most others resemble, the best rewarded, and
+chance. Only training rows take part in the choice.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,6 +18,18 @@ from whetstone.optimize.rows.examples import Example
 
 # Pairwise distances are computed among this many of the best examples at most.
 _DIVERSE_POOL = 500
+_REPRESENTED_POOL = 150
+_QUARTER_FROM = 12
+
+WHY = {
+    "label-balanced": "one example of each kind of answer teaches what tells them apart",
+    "errors": "examples that the bare prompt answers wrongly teach what it lacks",
+    "diverse": "examples unlike each other cover more of what is asked",
+    "representative": "examples that many others resemble stand for what is usually asked",
+    "top-reward": "the answers that are known best to be right teach best",
+    "random": "a draw by chance, in which better rewarded answers come up more often, may teach by luck",
+}
+"""What each family bets on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +39,11 @@ class DemonstrationSet:
     family: str
     examples: tuple[Example, ...]
 
+    @property
+    def hypothesis(self) -> str:
+        """Why the set may teach the task."""
+        return WHY[self.family.rsplit("-", 1)[0] if self.family.startswith("random-") else self.family]
+
 
 def demonstration_sets(
     pool: Sequence[Example],
@@ -34,22 +52,28 @@ def demonstration_sets(
     random_sets: int,
     seed: int,
     fits: Callable[[Sequence[Example]], bool],
+    errors: Collection[str] = (),
 ) -> list[DemonstrationSet]:
-    """Different sets of `size` and of about half as many examples from `pool`, the most promising first.
+    """Different sets of `size` and of about half as many examples from `pool` (of large sizes also a quarter).
 
-    `fits` says whether a set still fits the model's context; an example that would overflow it is passed over.
+    The most promising come first: every family's large set before the small ones. `fits` says whether a set still
+    fits the model's context; an example that would overflow it is passed over. `errors` are the ids of examples
+    that the bare prompt is known to get wrong.
     """
     ranked = sorted(pool, key=lambda example: (*example.quality, stable_order(seed, "pool", example.id)))
-    sizes = sorted({size, -(-size // 2)}, reverse=True)
+    wrong = [example for example in ranked if example.id in errors]
+    sizes = sorted({size, -(-size // 2), *([size // 4] if size >= _QUARTER_FROM else [])}, reverse=True)
     makers: list[tuple[str, Callable[[int], Iterator[Example]]]] = [
         ("label-balanced", lambda _: _label_balanced(ranked)),
+        ("errors", lambda _: _label_balanced(wrong) if _has_labels(wrong) else iter(wrong)),
         ("diverse", lambda _: _diverse(ranked)),
+        ("representative", lambda _: _representative(ranked)),
         ("top-reward", lambda _: iter(ranked)),
-        *((f"random-{n}", partial(_shuffled, ranked, seed, n)) for n in range(1, random_sets + 1)),
+        *((f"random-{n}", partial(_drawn, ranked, seed, n)) for n in range(1, random_sets + 1)),
     ]
     sets: dict[tuple[str, ...], DemonstrationSet] = {}
-    for family, maker in makers:
-        for count in sizes:
+    for count in sizes:
+        for family, maker in makers:
             chosen = _take(maker(count), count, fits)
             if chosen:
                 sets.setdefault(tuple(e.id for e in chosen), DemonstrationSet(family, tuple(chosen)))
@@ -66,6 +90,10 @@ def _take(
         if len(chosen) == count:
             break
     return chosen
+
+
+def _has_labels(examples: Sequence[Example]) -> bool:
+    return len({example.label for example in examples} - {None}) > 1
 
 
 def _label_balanced(ranked: Sequence[Example]) -> Iterator[Example]:
@@ -99,10 +127,37 @@ def _diverse(ranked: Sequence[Example]) -> Iterator[Example]:
             current = min(left, key=lambda index: (nearest[index], index))
 
 
-def _shuffled(ranked: Sequence[Example], seed: int, number: int, count: int) -> Iterator[Example]:
-    order = list(ranked)
-    derived(seed, "demonstration-sets", f"random-{number}-{count}").shuffle(order)
-    return iter(order)
+def _representative(ranked: Sequence[Example]) -> Iterator[Example]:
+    """Facility location, greedily: each next example is the one that brings all examples nearest to a chosen one."""
+    pool = list(ranked[:_REPRESENTED_POOL])
+    grams = [trigrams(example.text) for example in pool]
+    alike = [[1.0] * len(pool) for _ in pool]
+    for row in range(len(pool)):
+        for column in range(row):
+            alike[row][column] = alike[column][row] = jaccard(grams[row], grams[column])
+    covered = [0.0] * len(pool)
+    left = list(range(len(pool)))
+    while left:
+        gains = {
+            index: sum(max(mine - best, 0.0) for mine, best in zip(alike[index], covered, strict=True))
+            for index in left
+        }
+        chosen = max(left, key=lambda index: (gains[index], -index))
+        left.remove(chosen)
+        yield pool[chosen]
+        covered = [max(pair) for pair in zip(alike[chosen], covered, strict=True)]
+
+
+def _drawn(ranked: Sequence[Example], seed: int, number: int, count: int) -> Iterator[Example]:
+    """A draw without replacement, weighted by reward (Efraimidis and Spirakis, 2006)."""
+    rng = derived(seed, "demonstration-sets", f"random-{number}-{count}")
+    keys = {example.id: rng.random() ** (1 / _weight(example)) for example in ranked}
+    return iter(sorted(ranked, key=lambda example: (-keys[example.id], example.id)))
+
+
+def _weight(example: Example) -> float:
+    """A verified answer's weight: its reward, and 1 for what a person or a teacher wrote."""
+    return min(max(example.reward or 0.0, 0.1), 1.0) if example.gold == "reward" else 1.0
 
 
 def trigrams(text: str) -> frozenset[str]:

@@ -29,18 +29,23 @@ class Plan:
     calls: int
 
 
-def plan(challengers: int, references: int, rows: int, max_calls: int | None) -> Plan | None:
+def plan(challengers: int, references: int, rows: int, max_calls: int) -> Plan | None:
     """The widest plan within `max_calls`; None when not even one challenger on `MIN_ROWS` rows fits.
 
-    `references` candidates (the incumbent, the bare prompt) are scored on every rung beside the challengers. When
-    the budget is short, challengers are given up first, then validation rows.
+    `references` candidates (the incumbent) are scored on every rung beside the challengers. When the budget is
+    short, challengers are given up first, then validation rows.
     """
     for total_rows in _row_counts(rows):
         for count in range(challengers, 0, -1):
             candidate = _plan(count, references, total_rows)
-            if max_calls is None or candidate.calls <= max_calls:
+            if candidate.calls <= max_calls:
                 return candidate
     return None
+
+
+def smallest(references: int, rows: int) -> int:
+    """Calls of the smallest plan."""
+    return (1 + references) * min(rows, MIN_ROWS)
 
 
 def _row_counts(rows: int) -> list[int]:

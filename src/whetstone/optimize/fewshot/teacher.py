@@ -1,44 +1,120 @@
-"""Bootstrapping: demonstrations whose answers are the model's own words, where the metric passes them."""
+"""Bootstrapping: what the bare prompt gets wrong on training rows, and demonstrations in a teacher's own words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+from whetstone.optimize.engine.evaluation import RowResult
+from whetstone.optimize.engine.evaluator import Evaluator
+from whetstone.optimize.engine.ledger import Purpose
+from whetstone.optimize.engine.program import Candidate
+from whetstone.optimize.fewshot.halving import MIN_ROWS
 from whetstone.optimize.metrics import Answer
-from whetstone.optimize.optimizer import SearchContext
+from whetstone.optimize.optimizer import SearchContext, tokens_a_call
 from whetstone.optimize.rows.examples import Example
+from whetstone.optimize.rows.stratified import stratified
 
 PASSING_SCORE = 0.999
+"""A teacher's answer that scores less is not shown as an example of a right one."""
+
 _WAVES = 4
 _POOL_FACTOR = 3
-_SHARE_OF_BUDGET = 4
+_TEACHER_SHARE = 4  # at most a quarter of the calls go to the teacher,
+_ERRORS_SHARE = 10  # and a tenth to finding out what the bare prompt gets wrong
+_RACE_ROWS = 4 * MIN_ROWS  # answers that are always left for the race
+_ERRORS_FACTOR = 4
+_SHOWN = "#shown"
 
 
-async def bootstrap(context: SearchContext) -> list[Example]:
+async def errors_of_bare_prompt(context: SearchContext, most_tokens: float) -> frozenset[str]:
+    """Ids of training rows that the prompt without demonstrations answers wrongly, from a small balanced sample.
+
+    At most a tenth of the calls is spent on them, and none where that is too few to find any. Empty when nothing or
+    everything in the sample is wrong: then errors say nothing about which rows to show. `most_tokens`: estimated
+    tokens of the search's longest call.
+    """
+    wanted = _ERRORS_FACTOR * context.spec.few_shot.demonstrations
+    count = min(wanted, len(context.train), _affordable(context, most_tokens) // _ERRORS_SHARE)
+    if count < max(wanted // 2, MIN_ROWS):
+        return frozenset()
+    rows = stratified(context.train, context.spec.seed, "bootstrap")[:count]
+    bare = (context.start.bare(), rows)
+    found, _ = await _answers(context, "bare", context.evaluator, "search", bare)
+    scores = {row.example: row.score for row in found if row.score is not None}
+    wrong = frozenset(row for row, score in scores.items() if score < PASSING_SCORE)
+    if scores:
+        context.progress.log(f"the bare prompt gets {len(wrong)} of {len(scores)} training rows wrong")
+    return wrong if len(wrong) < len(scores) else frozenset()
+
+
+async def bootstrap(context: SearchContext, most_tokens: float) -> list[Example]:
     """The pool with a teacher's own answer in place of the recorded one where it passes the metric.
 
-    The teacher is the incumbent. Whole waves are asked at once, until three times as many answers passed as a
-    set shows, or a quarter of the search's calls is spent; other examples keep their verified answers.
+    The teacher is the configured teacher model, or else the task's; it is asked under the incumbent. Whole waves are
+    asked at once, until three times as many answers passed as a set shows, or a quarter of the calls is spent;
+    other examples keep their verified answers.
     """
     wanted = _POOL_FACTOR * context.spec.few_shot.demonstrations
+    affordable = _affordable(context, most_tokens)
+    limit = min(affordable // _TEACHER_SHARE, affordable - _RACE_ROWS * context.spec.repeats, _WAVES * wanted)
+    rows = _as_shown(context)[: max(limit, 0)]
     passed: dict[str, str] = {}
-    pool = list(context.pool)
-    allowed = context.ledger.search_calls()
-    limit = len(pool) if allowed is None else min(len(pool), allowed // _SHARE_OF_BUDGET)
-    for wave in range(_WAVES):
-        rows = pool[wave * wanted : min((wave + 1) * wanted, limit)]
-        if not rows or len(passed) >= wanted:
+    asked = 0
+    for wave, start in enumerate(range(0, len(rows), wanted)):
+        if len(passed) >= wanted:
             break
-        context.progress.at("bootstrapping", wave / _WAVES, f"asking the teacher {len(rows)} training rows")
-        result = await context.evaluator.evaluate(f"bootstrap-{wave}", [(context.incumbent, rows)])
-        for row in result.evaluations[context.incumbent.id].rows:
-            if row.score is not None and row.score >= PASSING_SCORE and row.answer:
-                passed[row.example] = row.answer
-        if result.stopped:
+        work = (context.incumbent, rows[start : start + wanted])
+        context.progress.at(
+            "bootstrapping", wave / _WAVES, f"asking the teacher {len(work[1])} training rows"
+        )
+        teacher = context.evaluator if context.teacher is None else context.teacher
+        found, stopped = await _answers(context, f"bootstrap-{wave}", teacher, "teacher", work)
+        asked += len(found)
+        passed |= {row.example.removesuffix(_SHOWN): row.answer for row in found if _passes(row)}
+        if stopped:
             break
-    context.progress.log(f"{len(passed)} answers of the teacher passed the metric")
-    return _with_answers(pool, passed)
+    context.progress.log(f"{len(passed)} of {asked} answers of the teacher passed the metric")
+    return _with_answers(context.pool, passed)
+
+
+def _as_shown(context: SearchContext) -> list[Example]:
+    """The training rows with the text that may be shown, so that no answer can repeat what the filter took out.
+
+    A row whose text differs from that of the pool gets a name of its own: it is another question.
+    """
+    whole = {row.id: row for row in context.train}
+    hidden = {shown.id for shown in context.incumbent.demonstrations}
+    rows = [row for row in context.pool if row.id in whole and row.id not in hidden]
+    return [
+        row if row.messages == whole[row.id].messages else replace(row, id=row.id + _SHOWN)
+        for row in stratified(rows, context.spec.seed, "bootstrap")
+    ]
+
+
+def _passes(row: RowResult) -> bool:
+    return row.score is not None and row.score >= PASSING_SCORE and bool(row.answer.strip())
+
+
+def _affordable(context: SearchContext, tokens: float) -> int:
+    return min(context.calls_left(), context.ledger.affordable_calls(tokens))
+
+
+async def _answers(
+    context: SearchContext,
+    step: str,
+    evaluator: Evaluator,
+    purpose: Purpose,
+    work: tuple[Candidate, Sequence[Example]],
+) -> tuple[Sequence[RowResult], str | None]:
+    """The answers, and why the step ended early, if it did."""
+    candidate, rows = work
+    calls = evaluator.cost([work])
+    stop = await context.may_start(step, calls, calls * tokens_a_call([candidate], rows))
+    if stop is not None:
+        return [], stop
+    result = await evaluator.evaluate(context.name(step), [work], purpose=purpose, stop=context.clock())
+    return result.evaluations[candidate.id].rows, result.stopped
 
 
 def _with_answers(pool: Sequence[Example], passed: dict[str, str]) -> list[Example]:

@@ -11,23 +11,19 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
-from statistics import NormalDist
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from whetstone.errors import InvalidInputError
-from whetstone.optimize.gate.resampling import (
-    Group,
-    bootstrap_means,
-    interval,
-    sign_flip_tails,
-    standard_error,
-)
+from whetstone.optimize.gate.bounds import bounded_interval
+from whetstone.optimize.gate.power import MIN_CONFIDENCE, groups_for_equivalence, groups_to_settle
+from whetstone.optimize.gate.resampling import Group, bootstrap_interval, sign_flip_tails, signed_rank_p
+from whetstone.optimize.gate.wording import explain
 
-Decision = Literal["promoted", "inconclusive", "rejected"]
+Decision = Literal["promoted", "equivalent_shorter", "inconclusive", "rejected"]
 
-POWER = 0.8
-"""Chance that `rows_needed` rows settle a difference of the observed size, if it is the true one."""
+SHORTER_BY = 0.1
+"""Share of its tokens that a prompt must save to be promoted as equivalent but shorter."""
 
 _EPSILON = 1e-9
 _MIN_RESAMPLES = 200
@@ -37,12 +33,14 @@ _MIN_RESAMPLES = 200
 class GateDecision:
     """The verdict on a candidate prompt and the evidence for it.
 
-    `promoted` if the whole interval is above 0, `rejected` if it is below, else `inconclusive` (the incumbent
-    stays). `delta` is the mean score of the candidate minus that of the incumbent over the rows, `interval` its
-    confidence interval; it includes 0 whenever the sign-flip test cannot exclude 0. `n`, `wins`, `losses` and
-    `ties` count rows, `groups` independent groups of them. `sign_p` is the two-sided p-value of the sign-flip
-    test. `rows_needed`: about how many test rows would settle a difference of this size; None where it is settled
-    or there is no difference at all. `explanation` is one plain sentence.
+    `promoted` if the whole interval is above 0; `equivalent_shorter`, where asked for, if it is above
+    `-equivalence_margin` and the candidate is at least a tenth shorter; `rejected` if the interval is below 0; else
+    `inconclusive` (the incumbent stays). `delta` is the mean score of the candidate minus that of the incumbent over
+    the rows, `interval` its confidence interval; it includes 0 whenever the sign-flip test cannot exclude 0. `n`,
+    `wins`, `losses` and `ties` count rows, `groups` independent groups of them. `sign_p` is the two-sided p-value of
+    the sign-flip test, `wilcoxon_p` that of the signed-rank test, which decides nothing. `rows_needed` and
+    `groups_needed`: about how many would settle a difference of this size (or, where asked for, the equivalence);
+    None where it is settled or there is no difference at all. `tokens` of incumbent and candidate, if known.
     """
 
     decision: Decision
@@ -54,16 +52,29 @@ class GateDecision:
     losses: int
     ties: int
     sign_p: float
+    wilcoxon_p: float
     incumbent_mean: float
     candidate_mean: float
     confidence: float
-    rows_needed: int | None
-    explanation: str
+    rows_needed: int | None = None
+    groups_needed: int | None = None
+    tokens: tuple[int, int] | None = None
+    equivalence_margin: float | None = None
+
+    @property
+    def promote(self) -> bool:
+        """Whether the candidate replaces the incumbent."""
+        return self.decision in ("promoted", "equivalent_shorter")
+
+    @property
+    def explanation(self) -> str:
+        """One plain sentence."""
+        return explain(self)
 
     def to_dict(self) -> dict[str, Any]:
         """The artifact's `promotionDecision`; `promote`, the mean scores, `delta` and `reason` are Eliza's keys."""
         return {
-            "promote": self.decision == "promoted",
+            "promote": self.promote,
             "decision": self.decision,
             "delta": self.delta,
             "interval": list(self.interval),
@@ -76,7 +87,11 @@ class GateDecision:
             "losses": self.losses,
             "ties": self.ties,
             "signP": self.sign_p,
+            "wilcoxonP": self.wilcoxon_p,
             "rowsNeeded": self.rows_needed,
+            "groupsNeeded": self.groups_needed,
+            "tokens": list(self.tokens) if self.tokens else None,
+            "equivalenceMargin": self.equivalence_margin,
             "reason": self.explanation,
         }
 
@@ -89,25 +104,29 @@ def decide(
     seed: int,
     confidence: float = 0.95,
     resamples: int = 10_000,
+    tokens: tuple[int, int] | None = None,
+    equivalence_margin: float | None = None,
 ) -> GateDecision:
-    """Compare per-row scores of two prompts on the same rows in the same order.
+    """Compare per-row scores (0..1) of two prompts on the same rows in the same order.
 
     `groups[i]` names the group of row i (its trajectory, or its cluster of near-duplicates); rows of one group count
-    as one observation. Deterministic for a seed. With equal prompts the chance of a promotion is at most about
-    (1 - confidence) / 2. Takes up to a second; run it outside the event loop. Raises `InvalidInputError` for empty,
+    as one observation. A row's score may be the mean over repeats. `tokens` of incumbent and candidate and an
+    `equivalence_margin` allow `equivalent_shorter`. Deterministic for a seed. With equal prompts the chance of
+    `promoted` is at most about (1 - confidence) / 2, and so is that of `equivalent_shorter` for a candidate that is worse
+    by the margin. Takes up to a second; run it outside the event loop. Raises `InvalidInputError` for empty,
     unequally long or non-finite input.
     """
     _check(incumbent, candidate, groups, confidence, resamples)
+    _check_equivalence(tokens, equivalence_margin)
     differences = [new - old for old, new in zip(incumbent, candidate, strict=True)]
     clusters = _clusters(differences, groups)
-    bounds, sign_p = _test(clusters, random.Random(seed), confidence, resamples)
-    decision = _verdict(bounds)
+    # Scores are 0..1; a metric of the user's own that goes beyond gets the room that it uses.
+    span = max(1.0, *(abs(difference) for difference in differences))
+    bounds, sign_p = _test(clusters, span, random.Random(seed), confidence, resamples)
     n = len(differences)
-    delta = math.fsum(differences) / n
-    needed = _rows_needed(clusters, n, delta, confidence) if decision == "inconclusive" else None
-    return GateDecision(
-        decision=decision,
-        delta=delta,
+    verdict = GateDecision(
+        decision=_verdict(bounds, _margin(tokens, equivalence_margin)),
+        delta=math.fsum(differences) / n,
         interval=bounds,
         n=n,
         groups=len(clusters),
@@ -115,29 +134,63 @@ def decide(
         losses=sum(difference < -_EPSILON for difference in differences),
         ties=sum(abs(difference) <= _EPSILON for difference in differences),
         sign_p=sign_p,
+        wilcoxon_p=signed_rank_p(clusters),
         incumbent_mean=math.fsum(incumbent) / n,
         candidate_mean=math.fsum(candidate) / n,
         confidence=confidence,
-        rows_needed=needed,
-        explanation=_explain(decision, delta, bounds, n, len(clusters), confidence, needed),
+        tokens=tokens,
+        equivalence_margin=equivalence_margin,
     )
+    return _with_needs(verdict, clusters) if verdict.decision == "inconclusive" else verdict
 
 
 def _test(
-    clusters: Sequence[Group], rng: random.Random, confidence: float, resamples: int
+    clusters: Sequence[Group], span: float, rng: random.Random, confidence: float, resamples: int
 ) -> tuple[tuple[float, float], float]:
-    """The interval, widened to 0 where the sign-flip test cannot exclude 0, and that test's two-sided p-value."""
-    lower, upper = interval(bootstrap_means(clusters, rng, resamples), len(clusters), confidence)
-    above, below = sign_flip_tails([total for total, _ in clusters], rng, resamples)
+    """The interval and the sign-flip test's two-sided p-value.
+
+    The bootstrap's interval is widened to 0 where the sign-flip test cannot exclude 0, and then to the bounds that
+    reckon with what was not seen, unless these alone would overturn what both tests say.
+    """
     tail = (1 - confidence) / 2
-    bounds = (lower if above <= tail else min(lower, 0.0), upper if below <= tail else max(upper, 0.0))
-    return bounds, min(1.0, 2 * min(above, below))
+    lower, upper = bootstrap_interval(clusters, rng, resamples, confidence)
+    above, below = sign_flip_tails([total for total, _ in clusters], rng, resamples)
+    lower = lower if above <= tail else min(lower, 0.0)
+    upper = upper if below <= tail else max(upper, 0.0)
+    lowest, highest = bounded_interval(clusters, span, confidence)
+    if lower <= _EPSILON or lowest > _EPSILON:
+        lower = min(lower, lowest)
+    if upper >= -_EPSILON or highest < -_EPSILON:
+        upper = max(upper, highest)
+    return (lower, upper), min(1.0, 2 * min(above, below))
 
 
-def _verdict(bounds: tuple[float, float]) -> Decision:
+def _verdict(bounds: tuple[float, float], margin: float | None) -> Decision:
     if bounds[0] > _EPSILON:
         return "promoted"
+    if margin is not None and bounds[0] > -margin + _EPSILON:
+        return "equivalent_shorter"
     return "rejected" if bounds[1] < -_EPSILON else "inconclusive"
+
+
+def _margin(tokens: tuple[int, int] | None, margin: float | None) -> float | None:
+    """The margin, if the candidate is short enough to be let off by it."""
+    if margin is None or tokens is None:
+        return None
+    return margin if tokens[1] <= (1 - SHORTER_BY) * tokens[0] else None
+
+
+def _with_needs(verdict: GateDecision, clusters: Sequence[Group]) -> GateDecision:
+    """The open verdict with the groups, and rows of groups like these, that would settle it."""
+    found = [groups_to_settle(clusters, verdict.delta, verdict.confidence)]
+    margin = _margin(verdict.tokens, verdict.equivalence_margin)
+    if margin is not None:
+        found.append(groups_for_equivalence(clusters, margin + verdict.delta, verdict.confidence))
+    groups = min((count for count in found if count is not None), default=None)
+    if groups is None:
+        return verdict
+    rows = _round_up(max(groups * verdict.n / len(clusters), verdict.n + 1))
+    return replace(verdict, rows_needed=rows, groups_needed=math.ceil(rows * len(clusters) / verdict.n))
 
 
 def _check(
@@ -159,8 +212,17 @@ def _check(
     if not all(map(math.isfinite, (*incumbent, *candidate))):
         msg = "every score must be a finite number"
         raise InvalidInputError(msg)
-    if not 0.5 <= confidence < 1 or resamples < _MIN_RESAMPLES:
-        msg = f"confidence must be in 0.5..1 and resamples at least {_MIN_RESAMPLES}"
+    if not MIN_CONFIDENCE <= confidence < 1 or resamples < _MIN_RESAMPLES:
+        msg = f"confidence must be in {MIN_CONFIDENCE}..1 and resamples at least {_MIN_RESAMPLES}"
+        raise InvalidInputError(msg)
+
+
+def _check_equivalence(tokens: tuple[int, int] | None, margin: float | None) -> None:
+    if margin is not None and not 0 < margin < 1:
+        msg = "the equivalence margin must be between 0 and 1"
+        raise InvalidInputError(msg)
+    if margin is not None and tokens is None:
+        msg = "an equivalence margin needs the tokens of both prompts"
         raise InvalidInputError(msg)
 
 
@@ -172,43 +234,7 @@ def _clusters(differences: Sequence[float], groups: Sequence[str]) -> list[Group
     return [(math.fsum(values), len(values)) for values in totals.values()]
 
 
-def _rows_needed(clusters: Sequence[Group], n: int, delta: float, confidence: float) -> int | None:
-    """Rows at which a true difference of `delta` would be settled with probability `POWER` (normal approximation)."""
-    if abs(delta) <= _EPSILON:
-        return None
-    tail = (1 - confidence) / 2
-    normal = NormalDist()
-    distance = normal.inv_cdf(1 - tail) + normal.inv_cdf(POWER)
-    by_interval = n * (distance * standard_error(clusters) / delta) ** 2
-    # The mid-p sign-flip test cannot reach the level with fewer groups than this, however clear they are.
-    by_signs = math.ceil(math.log2(1 / tail) - 1) * n / len(clusters)
-    return _round_up(max(by_interval, by_signs, n + 1))
-
-
 def _round_up(value: float) -> int:
     """To two significant digits: more would feign precision."""
     step: int = 10 ** max(0, math.floor(math.log10(value)) - 1)
     return math.ceil(value / step - _EPSILON) * step
-
-
-def _explain(
-    decision: Decision,
-    delta: float,
-    bounds: tuple[float, float],
-    n: int,
-    groups: int,
-    confidence: float,
-    needed: int | None,
-) -> str:
-    verdict = {"promoted": "promoted", "inconclusive": "kept", "rejected": "rejected"}[decision]
-    digits = 2 if abs(delta) >= 0.01 or abs(delta) <= _EPSILON else 4
-    low, high = (f"{bound + 0.0:+.{digits}f}" for bound in bounds)
-    rows = f"{n} test row{'s' if n != 1 else ''}"
-    if groups != n:
-        rows += f" in {groups} group{'s' if groups != 1 else ''}"
-    sentence = (
-        f"{verdict}: {delta + 0.0:+.{digits}f} on {rows}, {100 * confidence:.3g} % interval {low}..{high}"
-    )
-    if needed is not None:
-        return f"{sentence}; about {needed} rows would settle it"
-    return sentence if decision != "inconclusive" else f"{sentence}; no difference to be seen"

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from whetstone.optimize.metrics.calls import read_plan
+from whetstone.optimize.metrics.calls import read_plan, same_unread
 from whetstone.optimize.metrics.parsing import (
     UnreadableError,
     field,
@@ -25,6 +25,7 @@ from whetstone.optimize.metrics.parsing import (
 from whetstone.optimize.metrics.types import Answer, Score
 
 _CONTEXT_KEYS = ("primaryContext", "secondaryContexts", "contexts")
+_SHOWN_NAMES = 8
 _LIST_SEPARATOR = re.compile(r"[,;|]")
 
 
@@ -50,13 +51,16 @@ def _compare(expected: Answer, given: Answer, *, with_contexts: bool) -> Score:
     try:
         wanted = _read(expected, with_contexts=with_contexts)
     except UnreadableError:
-        same = label(expected.text) == label(given.text)
+        same = same_unread(expected, given)
         return Score(float(same), f"The expected answer is no decision, but the text {quote(expected.text)}.")
     try:
         got = _read(given, with_contexts=with_contexts)
     except UnreadableError as error:
         reason = f"the answer cannot be read: {error}; it was {quote(given.text)}"
-        return Score(0.0, f"Expected {_describe(wanted)}, but {reason}.", parsed=False)
+        form = (
+            f"Answer in the form of {quote(expected.text)}." if expected.text else "Answer with a tool call."
+        )
+        return Score(0.0, f"Expected {_describe(wanted)}, but {reason}. {form}", parsed=False)
     parts = []
     if wanted.action is not None:
         parts.append(float(wanted.action == got.action))
@@ -65,7 +69,43 @@ def _compare(expected: Answer, given: Answer, *, with_contexts: bool) -> Score:
     value = sum(parts) / len(parts)
     if value == 1:
         return Score(1.0, f"Right: {_describe(wanted)}.")
-    return Score(value, f"Expected {_describe(wanted)}, but the answer says {_describe(got)}.")
+    feedback = f"Expected {_describe(wanted)}, but the answer says {_describe(got)}."
+    return Score(value, feedback + _advice(wanted, got))
+
+
+def decided(answer: Answer) -> str | None:
+    """The action that an answer decides for, folded as it is compared; None where it says none."""
+    return _class(answer, with_contexts=False)
+
+
+def routed(answer: Answer) -> str | None:
+    """The action and the contexts of an answer as one label, such as `respond/billing/orders`."""
+    return _class(answer, with_contexts=True)
+
+
+def _class(answer: Answer, *, with_contexts: bool) -> str | None:
+    try:
+        found = _read(answer, with_contexts=with_contexts)
+    except UnreadableError:
+        return None
+    return "/".join([found.action or "", *sorted(found.contexts or ())]).strip("/")
+
+
+def _advice(wanted: _Routing, got: _Routing) -> str:
+    """What would have been right, as a rule."""
+    parts = []
+    if wanted.action is not None and wanted.action != got.action:
+        parts.append(f" Messages like this one need {wanted.action.upper()[:80]}.")
+    if wanted.contexts is not None and got.contexts is not None:
+        missing, extra = wanted.contexts - got.contexts, got.contexts - wanted.contexts
+        parts += [f" Missing: {_listed(missing)}."] if missing else []
+        parts += [f" Not needed: {_listed(extra)}."] if extra else []
+    return "".join(parts)
+
+
+def _listed(names: frozenset[str]) -> str:
+    shown = ", ".join(name[:40] for name in sorted(names)[:_SHOWN_NAMES])
+    return f"{shown}, …" if len(names) > _SHOWN_NAMES else shown
 
 
 def _read(answer: Answer, *, with_contexts: bool) -> _Routing:
@@ -125,7 +165,7 @@ def _set_f1(wanted: frozenset[str], got: frozenset[str]) -> float:
 def _describe(routing: _Routing) -> str:
     parts = []
     if routing.action is not None:
-        parts.append(f"the action {routing.action.upper()}")
+        parts.append(f"the action {routing.action.upper()[:80]}")
     if routing.contexts is not None:
-        parts.append(f"the contexts {', '.join(sorted(routing.contexts)) or '(none)'}")
+        parts.append(f"the contexts {_listed(routing.contexts) or '(none)'}")
     return " and ".join(parts)

@@ -53,9 +53,18 @@ def unfenced(text: str) -> str:
 
 def json_objects(text: str) -> list[dict[str, Any]]:
     """The outermost JSON objects in a text, in order, whatever stands around them."""
+    return _json_from(text, "{")
+
+
+def json_lists(text: str) -> list[list[Any]]:
+    """The outermost JSON lists in a text, in order."""
+    return _json_from(text, "[")
+
+
+def _json_from(text: str, opening: str) -> list[Any]:
     text = text[:MAX_LENGTH]
-    found: list[dict[str, Any]] = []
-    position = text.find("{")
+    found: list[Any] = []
+    position = text.find(opening)
     for _ in range(_MAX_ATTEMPTS):
         if position < 0:
             break
@@ -66,7 +75,7 @@ def json_objects(text: str) -> list[dict[str, Any]]:
         else:
             if is_shallow(value):
                 found.append(value)
-        position = text.find("{", end)
+        position = text.find(opening, end)
     return found
 
 

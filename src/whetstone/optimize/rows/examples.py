@@ -11,10 +11,14 @@ from whetstone.datasets.near_duplicates import normalise
 from whetstone.datasets.split import SIDES, Side
 from whetstone.errors import InvalidInputError
 from whetstone.lm.types import Message, content_text
-from whetstone.optimize.metrics import Answer
+from whetstone.optimize.engine.tokens import estimate_tokens
+from whetstone.optimize.metrics.types import Answer
 
 MAX_OUTPUT_TOKENS = 512
 """Longest answer that is asked for while scoring (contract §14.2)."""
+
+
+_TOKENS_BESIDE_TEXT = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +26,8 @@ class Example:
     """A verified row.
 
     `messages` is the conversation without its system prompt, `text` the same as plain text; `gold` says where the
-    right answer comes from: `correction` (a person), `reward` (the recorded answer earned one) or `given` (the
-    user's own file, taken at its word).
+    right answer comes from: `correction` (a person), `reward` (the recorded answer earned one), `teacher` (a stronger
+    model) or `given` (the user's own file, taken at its word).
     """
 
     id: str
@@ -55,6 +59,12 @@ class Example:
     def expected_text(self) -> str:
         """The right answer as a model would write it; tool calls become JSON."""
         return answer_text(self.expected.text, self.expected.tool_calls)
+
+    @property
+    def tokens(self) -> int:
+        """Estimated tokens of the question and an answer as long as the right one."""
+        answer: Message = {"role": "assistant", "content": self.expected_text}
+        return estimate_tokens([*self.messages, answer]) + _TOKENS_BESIDE_TEXT
 
     @property
     def quality(self) -> tuple[int, float]:

@@ -19,11 +19,12 @@ class Pool:
     duplicates: int
 
 
-def build_pool(train: Sequence[Example], judged: Sequence[Example], privacy: PrivacyGate) -> Pool:
+def build_pool(train: Sequence[Example], judged: Sequence[Example], privacy: PrivacyGate | None) -> Pool:
     """Training rows without copies of `judged` rows (validation and test) and of each other, filtered again.
 
     The split keeps near-duplicates on one side already; this holds for files that came with a split of their own.
-    A demonstration shows what a prompt artifact will carry, so it is tested in its filtered form.
+    A demonstration shows what a prompt artifact will carry, so it is tested in its filtered form. Without `privacy`
+    the pool is only good for counting.
     """
     forbidden = {example.normalised for example in judged}
     kept: dict[str, Example] = {}
@@ -37,7 +38,7 @@ def build_pool(train: Sequence[Example], judged: Sequence[Example], privacy: Pri
         elif key in kept:
             duplicates += 1
         else:
-            kept[key] = _filtered(example, privacy)
+            kept[key] = example if privacy is None else _filtered(example, privacy)
     return Pool(tuple(kept.values()), leaks, duplicates)
 
 

@@ -1,0 +1,110 @@
+"""The protocol between the benchmark and an engine's process; needs nothing but the standard library.
+
+The process reads one JSON job a line and answers each with one line of JSON. What it prints otherwise goes to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.optimizers.meter import Meter
+from benchmarks.optimizers.real.task import RealModels, RealTask
+from benchmarks.optimizers.tasks import Messages, Models, Pace, Task
+from benchmarks.optimizers.worlds.office import World
+from benchmarks.optimizers.worlds.voices import out_of_form
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run: a landscape under a seed, a budget of metric calls, and the pace of the models.
+
+    Or a real task: its file, and the endpoint of the model.
+    """
+
+    landscape: str
+    seed: int
+    budget: int
+    latency: float = 0.0
+    width: int = 16
+    rough: bool = False
+    real_task: str = ""
+    endpoint: str = ""
+
+    @property
+    def pace(self) -> Pace:
+        """The pace of the models."""
+        return Pace(self.latency, self.width, self.rough)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What an engine found, as a function from a row's text to the messages that the task model gets; also for the seed."""
+
+    best: Callable[[str], Messages]
+    seed: Callable[[str], Messages]
+    notes: dict[str, Any]
+
+
+Engine = Callable[[Task, Models, Job], Found]
+
+
+def run(engine: Engine, job: Job) -> dict[str, Any]:
+    """One job: the search under the meter, then the held-out rows, which the search never sees."""
+    return _run_real(engine, job) if job.real_task else _run_scripted(engine, job)
+
+
+def _run_scripted(engine: Engine, job: Job) -> dict[str, Any]:
+    world = World(job.landscape, job.seed)
+    meter = Meter(world, job.pace)
+    cpu, wall = time.process_time(), time.perf_counter()
+    found = engine(world, meter, job)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return {
+        "landscape": job.landscape,
+        "seed": job.seed,
+        "budget": job.budget,
+        "score": _held_out(world, Meter(world), found.best),
+        "start": _held_out(world, Meter(world), found.seed),
+        "calls": meter.calls,
+        "proposals": meter.proposals,
+        "waves": meter.waves,
+        "wall": wall,
+        "ideal": meter.ideal_seconds,
+        "most_in_flight": meter.most_in_flight,
+        "cpu_per_call": max(0.0, cpu - meter.model_cpu) / max(1, meter.calls),
+        **found.notes,
+    }
+
+
+def _run_real(engine: Engine, job: Job) -> dict[str, Any]:
+    task = RealTask(Path(job.real_task))
+    models = RealModels(job.endpoint, job.width)
+    found = engine(task, models, job)
+    calls = models.calls
+    before, after = (_held_out(task, models, render) for render in (found.seed, found.best))
+    return {"start": before, "score": after, "calls": calls, "budget": job.budget, "rows": len(task.test), **found.notes}
+
+
+def serve(engine: Engine) -> None:
+    """Answer the jobs on standard input."""
+    output, sys.stdout = sys.stdout, sys.stderr
+    for line in sys.stdin:
+        try:
+            answer = run(engine, Job(**json.loads(line)))
+        except Exception:
+            answer = {"error": traceback.format_exc()[-3000:]}
+        output.write(json.dumps(answer) + "\n")
+        output.flush()
+
+
+def _held_out(task: Task, models: Models, render: Callable[[str], Messages]) -> float:
+    replies = [out_of_form(models.answer(render(row.text))) for row in task.test]
+    scores = [task.judge(row, reply).score for row, reply in zip(task.test, replies, strict=True)]
+    return sum(scores) / len(scores)

@@ -1,0 +1,1 @@
+"""prompt-evolution: reflects on failures, keeps a Pareto front of prompts, and validates in stages."""

@@ -1,0 +1,97 @@
+"""How instruction-search divides its calls, planned from numbers alone before the first call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from whetstone.optimize.spec import InstructionOptions
+
+MIN_ROWS = 8
+_MOST_REFLECTED = 24
+_FEWEST_REFLECTED = 4
+_SHARE_REFLECTED = 20
+"""One of so many calls goes to training rows in each wave of proposals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The shape of a search.
+
+    `rows`: validation rows of the final choice. `minibatch`: those of a trial. `reflected`: training rows that are
+    answered before each wave of proposals. `waves`: proposals in each wave. `finalists`: candidates for whose full
+    validation calls are kept back.
+    """
+
+    rows: int
+    minibatch: int
+    reflected: int
+    waves: tuple[int, ...]
+    finalists: int
+
+
+def plan(
+    options: InstructionOptions,
+    *,
+    calls: int,
+    rows: int,
+    references: int,
+    training: int,
+    proposals: int | None,
+    repeats: int,
+) -> Plan | None:
+    """The best shape within `calls`; None when not even one candidate on `MIN_ROWS` rows fits beside the references.
+
+    `rows` and `training` are the validation and training rows that there are, `references` the candidates that are
+    scored on all rows first, `proposals` the most that may be asked for. When calls are short, finalists and
+    validation rows are given up together: a choice among several on fewer rows beats no choice.
+    """
+    for finalists, spare in ((3, 1), (1, 0)):
+        for total in _row_counts(rows):
+            if (references + finalists + spare) * total * repeats <= calls:
+                left = calls - references * total * repeats
+                return _shape(options, total, finalists, left, training, proposals, repeats)
+    return None
+
+
+def smallest(rows: int, references: int, repeats: int) -> int:
+    """Calls of the smallest search."""
+    return (references + 1) * min(rows, MIN_ROWS) * repeats
+
+
+def _shape(
+    options: InstructionOptions,
+    total: int,
+    finalists: int,
+    left: int,
+    training: int,
+    proposals: int | None,
+    repeats: int,
+) -> Plan:
+    minibatch = min(total, max(MIN_ROWS, min(-(-options.minibatch // repeats), -(-total // 2))))
+    kept = (finalists * (total - minibatch) + minibatch) * repeats
+    reflected = min(training, _MOST_REFLECTED, max(_FEWEST_REFLECTED, left // _SHARE_REFLECTED))
+    if kept + reflected > left:
+        reflected = 0
+    trials = 1 + max(0, left - kept - reflected) // (minibatch * repeats)
+    count = min(options.instructions, max(1, trials * 2 // 3))
+    if proposals is not None:
+        count = min(count, proposals)
+    return Plan(total, minibatch, reflected, _waves(count, trials), finalists)
+
+
+def _waves(count: int, trials: int) -> tuple[int, ...]:
+    """`count` proposals in up to three waves, the first the largest; later ones know the scores of the earlier."""
+    if count < 3 or trials < 6:
+        return (count,)
+    first = -(-count // 2)
+    if count < 6 or trials < 12:
+        return (first, count - first)
+    second = -(-(count - first) // 2)
+    return (first, second, count - first - second)
+
+
+def _row_counts(rows: int) -> list[int]:
+    counts = [rows]
+    while counts[-1] > MIN_ROWS:
+        counts.append(max(MIN_ROWS, counts[-1] // 2))
+    return counts

@@ -1,0 +1,123 @@
+"""What is searched: instructions x demonstrations x the form in which demonstrations are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import NamedTuple
+
+from whetstone.optimize.engine.program import PROMPT, Candidate, demonstration
+from whetstone.optimize.engine.tokens import estimate_tokens
+from whetstone.optimize.fewshot.demonstration_sets import demonstration_sets
+from whetstone.optimize.optimizer import SearchContext
+from whetstone.optimize.rows.examples import Example
+from whetstone.prompts.artifact import Demonstration, DemonstrationFormat
+
+_RENDERINGS: dict[str, tuple[DemonstrationFormat, ...]] = {
+    "auto": ("turns", "block"),
+    "turns": ("turns",),
+    "block": ("block",),
+}
+_AS: dict[DemonstrationFormat, str] = {"turns": "as chat turns", "block": "in the system prompt"}
+
+
+class Point(NamedTuple):
+    """A place in the space: the indices of its instruction, demonstrations and rendering."""
+
+    instruction: int
+    demonstrations: int
+    rendering: int
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """A system prompt to try. `hypothesis` says in words why it should help, `evidence` are the training rows that the
+    reflection model was shown going wrong."""
+
+    text: str
+    origin: str
+    hypothesis: str = ""
+    evidence: tuple[Example, ...] = ()
+    wave: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Demonstrations to try."""
+
+    name: str
+    demonstrations: tuple[Demonstration, ...]
+
+
+class Space:
+    """Grows by a wave of instructions at a time. Point (0, 0, 0) is the candidate that the search starts from."""
+
+    def __init__(self, context: SearchContext) -> None:
+        self._start = context.start
+        self.instructions = [Instruction(context.start.prompt, "the present instructions")]
+        self.shown = _shown(context)
+        self.renderings = _RENDERINGS[context.spec.few_shot.demonstration_format]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """How many choices each part of a point has."""
+        return len(self.instructions), len(self.shown), len(self.renderings)
+
+    def points(self) -> Iterator[Point]:
+        """Every point, each candidate once."""
+        for indices in product(*map(range, self.shape)):
+            point = Point(*indices)
+            if point == self.plain(point):
+                yield point
+
+    def plain(self, point: Point) -> Point:
+        """The same candidate's usual point: the rendering says nothing where no set of ours is shown."""
+        ours = point.demonstrations and self.shown[point.demonstrations].demonstrations
+        return point if ours else point._replace(rendering=0)
+
+    def candidate(self, point: Point) -> Candidate:
+        """What a point stands for."""
+        made = self._start.with_text(PROMPT, self.instructions[point.instruction].text)
+        if not point.demonstrations:
+            return made
+        rendering = self.renderings[point.rendering]
+        return replace(
+            made, demonstrations=self.shown[point.demonstrations].demonstrations, rendering=rendering
+        )
+
+    def origin(self, point: Point) -> str:
+        """What a point is, in words."""
+        instruction, shown = self.instructions[point.instruction].origin, self.shown[point.demonstrations]
+        if not shown.demonstrations:
+            return instruction if len(self.shown) == 1 else f"{instruction}, no demonstrations"
+        form = f" {_AS[self.renderings[point.rendering]]}" if point.demonstrations else ""
+        return f"{instruction}, {len(shown.demonstrations)} demonstrations ({shown.name}){form}"
+
+
+def _shown(context: SearchContext) -> list[Shown]:
+    """The start's own demonstrations, none, and the sets. In the zero-shot mode the start's own only."""
+    options, start = context.spec.instructions, context.start
+    own = Shown("those of the prompt so far", start.demonstrations)
+    if not options.demonstration_sets:
+        return [own]
+    room = context.room - max(estimate_tokens(row.messages) + row.max_tokens for row in context.validation)
+
+    def fits(examples: Sequence[Example]) -> bool:
+        return replace(start, demonstrations=_demonstrations(examples), rendering="turns").tokens() <= room
+
+    sets = demonstration_sets(
+        context.pool,
+        size=context.spec.few_shot.demonstrations,
+        random_sets=options.demonstration_sets,
+        seed=context.spec.seed,
+        fits=fits,
+    )
+    found = [own, *([Shown("none", ())] if start.demonstrations else [])]
+    for chosen in sets[: options.demonstration_sets]:
+        found.append(Shown(chosen.family, _demonstrations(chosen.examples)))
+    return found
+
+
+def _demonstrations(examples: Sequence[Example]) -> tuple[Demonstration, ...]:
+    return tuple(demonstration(example) for example in examples)

@@ -1,0 +1,101 @@
+"""What a job will cost, known before the first call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from whetstone.errors import InvalidInputError
+from whetstone.optimize.engine.ledger import Purpose, Tariff, room_held
+from whetstone.optimize.gate.power import Foresight, foresee
+from whetstone.optimize.optimizer import tokens_a_call
+from whetstone.optimize.rows.loading import MIN_JUDGED_ROWS
+from whetstone.optimize.setting import Setting, Start
+from whetstone.optimize.spec import EFFORT_PASSES, NativeSpec, resolve_optimizer
+
+_CALLS_A_PROPOSAL = 12
+"""Answers that a search asks for beside each proposal, as a rule: a minibatch twice, a share of the validation."""
+_PROPOSAL_TOKENS = 3000
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The most that a job may do.
+
+    `call_tokens` and `answer_tokens` are estimates of one call under today's prompt, `largest_call` the room that is
+    held for the largest while it is in flight.
+    """
+
+    optimizer: str
+    search_calls: int
+    gate_calls: int
+    proposals: int
+    call_tokens: int
+    answer_tokens: int
+    largest_call: int
+    foresight: Foresight
+    teaches: bool
+
+    @property
+    def gate_tokens(self) -> int:
+        """Estimated tokens of the gate, with the room that its last call needs."""
+        return self.gate_calls * self.call_tokens + self.largest_call
+
+    def purposes(self, metric: str) -> tuple[Purpose, ...]:
+        """What the job spends on."""
+        found: list[Purpose] = ["search", "gate"]
+        found += ["teacher"] if self.teaches else []
+        found += ["proposals"] if self.proposals else []
+        found += ["judge"] if metric == "judge" else []
+        return tuple(found)
+
+    def estimate(self, tariffs: Mapping[Purpose, Tariff | None]) -> dict[str, Any]:
+        """The plan in numbers for a person: calls at most, tokens and US dollars estimated (None without a price)."""
+        calls = self.search_calls + self.gate_calls
+        answers = calls * self.answer_tokens
+        prompts = calls * (self.call_tokens - self.answer_tokens)
+        task, reflection = tariffs.get("search"), tariffs.get("proposals")
+        usd: float | None = None
+        if task is not None and (reflection is not None or not self.proposals):
+            thinking = self.proposals * _PROPOSAL_TOKENS
+            usd = task(prompts, answers) + (reflection(thinking, thinking // 4) if reflection else 0.0)
+        return {
+            "optimizer": self.optimizer,
+            "calls": {"search": self.search_calls, "gate": self.gate_calls, "total": calls},
+            "proposals": self.proposals,
+            "tokens": prompts + answers + self.proposals * _PROPOSAL_TOKENS * 5 // 4,
+            "usd": None if usd is None else round(usd, 4),
+            "power": self.foresight.to_dict(),
+        }
+
+
+def make_plan(spec: NativeSpec, start: Start, setting: Setting) -> Plan:
+    """The plan of a job. Raises `InvalidInputError` when the budget does not carry the gate and the smallest search."""
+    optimizer = resolve_optimizer(spec.optimizer)
+    gate_calls = 2 * spec.repeats * len(setting.test)
+    limit = spec.budget.max_calls
+    least = gate_calls + 2 * spec.repeats * min(len(setting.validation), MIN_JUDGED_ROWS)
+    if limit is not None and limit < least:
+        raise InvalidInputError(
+            f"The budget is too small: the gate makes {gate_calls} calls on the test rows, and maxCalls is {limit}. "
+            f"Allow at least {least} calls, or lower maxTestRows"
+        )
+    search = EFFORT_PASSES[spec.effort] * len(setting.validation) if limit is None else limit - gate_calls
+    judged = (*setting.validation, *setting.test)
+    call = int(tokens_a_call([start.incumbent, start.baseline], judged)) + 1
+    answer = sum(len(row.expected_text) for row in judged) // (3 * len(judged)) + 1
+    proposals = 0 if optimizer == "bootstrap-fewshot" else max(1, search // _CALLS_A_PROPOSAL)
+    if spec.budget.max_proposals is not None:
+        proposals = min(proposals, spec.budget.max_proposals)
+    return Plan(
+        optimizer=optimizer,
+        search_calls=search,
+        gate_calls=gate_calls,
+        proposals=proposals,
+        call_tokens=call,
+        answer_tokens=answer,
+        largest_call=max(room_held(start.incumbent.request(row)) for row in judged),
+        foresight=foresee([row.group for row in setting.test], spec.confidence),
+        teaches=spec.few_shot.teacher and optimizer in ("bootstrap-fewshot", "auto"),
+    )
