@@ -11,7 +11,7 @@ repeating a deterministic model. In all worlds but the last, equal prompts are a
 
 Further tables: shorter candidates under an equivalence margin, and the bias of the scores of a chosen candidate.
 
-    .venv/bin/python benchmarks/gate_simulation.py                      # 2,000 repetitions, some minutes
+    .venv/bin/python benchmarks/gate_simulation.py                      # 2,000 repetitions, 10 to 20 minutes
     .venv/bin/python benchmarks/gate_simulation.py --repetitions 300    # a quick look
 """
 
@@ -214,7 +214,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--repetitions", type=int, default=2000)
-    parser.add_argument("--resamples", type=int, default=1000)
+    parser.add_argument("--resamples", type=int, default=400)
     options = parser.parse_args()
     start = time.perf_counter()
     _print_promotions(options.repetitions, options.resamples)

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from openai_peer import OpenAIPeer
-from whetstone.lm.budget import Budget
 from whetstone.lm.client import LMClient
 from whetstone.lm.retry import RetryPolicy
 from whetstone.lm.types import ChatRequest
+from whetstone.lm_settings import Role
 from whetstone.settings import Settings
 
 FAST_RETRIES = RetryPolicy(max_retries=3, base=0.01)
@@ -34,11 +34,10 @@ def peer_settings(settings: Settings, peer: OpenAIPeer, **changes: Any) -> Setti
     return settings.model_copy(update=values)
 
 
-def peer_client(
-    settings: Settings, peer: OpenAIPeer, *, budget: Budget | None = None, **changes: Any
-) -> LMClient:
+def peer_client(settings: Settings, peer: OpenAIPeer, *, role: Role = "task", **changes: Any) -> LMClient:
     """A client of `peer` that retries quickly."""
-    return LMClient.from_settings(peer_settings(settings, peer, **changes), budget=budget, retry=FAST_RETRIES)
+    settings = peer_settings(settings, peer, **changes)
+    return LMClient.from_settings(settings, role, retry=FAST_RETRIES)
 
 
 async def wait_until(condition: Callable[[], object], seconds: float = 10) -> None:

@@ -2,8 +2,8 @@
 
 Steps: `["log", text]`, `["progress", fraction, phase]`, `["sleep", seconds]`, `["fail", text]`, `["bug"]`,
 `["wait_for", path]` (until the file exists), `["die", n]` (SIGKILL itself if this is at most attempt n),
-`["stubborn_child"]` (start a process in the group that ignores SIGTERM), `["freeze"]` (block the event loop, so
-that SIGTERM is not noticed), `["tear"]` (half a line, then SIGKILL, in attempt 1).
+`["stubborn_child"]` (start a process in the group that ignores SIGTERM), `["freeze"]` (block the event loop),
+`["deaf"]` (the same, and ignore SIGTERM), `["tear"]` (half a line, then SIGKILL, in attempt 1).
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ async def _play(step: list[Any], order: JobFile, reporter: Reporter) -> None:
             assert child.stdout is not None
             child.stdout.readline()
             reporter.log(f"child {child.pid}")
-        case ["freeze"]:
+        case ["freeze" | "deaf" as how]:
+            if how == "deaf":
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
             reporter.log(f"frozen {os.getpid()}")
             time.sleep(600)  # noqa: ASYNC251 (that is the point)
         case ["tear"] if order.attempt == 1:

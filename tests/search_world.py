@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from optimize_world import SYSTEM, Recorder, rows
-from whetstone.lm.types import ChatRequest, ChatResponse, Usage
+from whetstone.lm.types import ChatRequest, ChatResponse, Completer, Usage
 from whetstone.optimize.engine.evaluator import Evaluator
 from whetstone.optimize.engine.guards import Guard
 from whetstone.optimize.engine.journal import Journal
@@ -31,6 +31,7 @@ Answer = Callable[[Sequence[Any]], str]
 
 MADE = [parse_row(row) for row in rows(100)]  # 40 train, 20 validation, 40 test
 BASELINE = Candidate(SYSTEM)
+UNLIMITED = BudgetLimits()
 
 
 def of_split(split: str, examples: Sequence[Example] = MADE) -> list[Example]:
@@ -66,10 +67,10 @@ async def search_context(
     answer: Answer,
     *,
     calls: int = 400,
-    budget: BudgetLimits = BudgetLimits(),
+    budget: BudgetLimits = UNLIMITED,
     incumbent: Candidate = BASELINE,
     teacher: ScriptedModel | None = None,
-    reflection: Answer = lambda _messages: "",
+    reflection: Completer | None = None,
     examples: Sequence[Example] = MADE,
     room: int = 8192,
     recorder: Recorder | None = None,
@@ -106,15 +107,13 @@ async def search_context(
                 room=room,
                 goal="The answer must name the right action.",
                 evaluator=Evaluator(model, scorer, journal, ledger, width=8),
-                proposer=Proposer(ScriptedModel(reflection, "reflection"), journal, ledger),
+                proposer=Proposer(reflection or ScriptedModel(lambda _: "", "reflection"), journal, ledger),
                 guard=Guard(examples, max_tokens=spec.max_prompt_tokens or room, privacy=privacy),
                 journal=journal,
                 ledger=ledger,
                 progress=Progress(recorder or Recorder()),
                 best=BestSoFar(),
-                teacher=None
-                if teacher is None
-                else Evaluator(teacher, scorer, journal, ledger, width=8),
+                teacher=None if teacher is None else Evaluator(teacher, scorer, journal, ledger, width=8),
             ),
             model,
         )

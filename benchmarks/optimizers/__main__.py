@@ -17,13 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.optimizers import report
+from benchmarks.optimizers.bars import EVEN
 from benchmarks.optimizers.child import Job
 from benchmarks.optimizers.engines import ENGINES
 from benchmarks.optimizers.worlds.landscapes import LANDSCAPES
 
 _ROOT = Path(__file__).resolve().parents[2]
 _CACHE = Path.home() / ".cache" / "whetstone-benchmarks" / "optimizers"
-_TIMED_LANDSCAPE, _TIMED_SEEDS, _LATENCY = "mixed", 2, 0.05
+_TIMED_LANDSCAPE, _LATENCY = "mixed", 0.05
+_GATED = "auto"
+ROUGH = "5 % ten times slower, 2 % refused"
 
 
 def main() -> None:
@@ -39,10 +42,10 @@ def main() -> None:
         "timing": {},
     }
     for key in options.engines:
-        if not options.only_timing:
-            results["runs"][key] = _landscapes(key, options)
-        if not options.no_timing:
-            results["timing"][key] = _timing(key, options)
+        try:
+            _measure(key, options, results)
+        except RuntimeError as problem:
+            print(problem, flush=True)
     if options.real:
         from benchmarks.optimizers.real import compare
 
@@ -54,9 +57,19 @@ def main() -> None:
         options.markdown.write_text(text, encoding="utf-8")
 
 
+def _measure(key: str, options: argparse.Namespace, results: dict[str, Any]) -> None:
+    """All figures of one engine. Raises RuntimeError when it fails."""
+    if not options.only_timing:
+        results["runs"][key] = _landscapes(key, options)
+        if key == _GATED:
+            results["gate"] = _gate(options)
+    if not options.no_timing:
+        results["timing"][key] = _timing(key, options)
+
+
 def _landscapes(key: str, options: argparse.Namespace) -> dict[str, list[dict[str, Any]]]:
     jobs = [
-        Job(name, seed, options.budget or LANDSCAPES[name].budget)
+        Job(name, seed, _budget(name, options))
         for name in options.landscapes
         for seed in range(options.seeds)
     ]
@@ -70,15 +83,34 @@ def _landscapes(key: str, options: argparse.Namespace) -> dict[str, list[dict[st
 
 
 def _timing(key: str, options: argparse.Namespace) -> dict[str, list[dict[str, Any]]]:
+    """Every landscape with even latencies, one of them with stragglers and refusals; ours also over HTTP."""
+    kinds = {EVEN: dict[str, Any](), ROUGH: {"rough": True}}
+    if ENGINES[key].ours:
+        kinds |= {f"{EVEN}, over HTTP": {"http": True}, f"{ROUGH}, over HTTP": {"http": True, "rough": True}}
     found = {}
-    for kind, rough in (("even", False), ("5 % ten times slower, 2 % refused", True)):
-        jobs = [
-            Job(_TIMED_LANDSCAPE, seed, options.budget or LANDSCAPES[_TIMED_LANDSCAPE].budget, _LATENCY, rough=rough)
-            for seed in range(_TIMED_SEEDS)
-        ]
+    for kind, changes in kinds.items():
+        names = options.landscapes if kind == EVEN else [_TIMED_LANDSCAPE]
+        jobs = [Job(name, 0, _budget(name, options), _LATENCY, **changes) for name in names]
         found[kind] = list(ENGINES[key].run(jobs, options.folder))
-        print(f"{key:20} timed, {kind}: {[round(each['wall'], 1) for each in found[kind]]}", flush=True)
+        print(f"{key:20} timed, {kind}: {[round(each['wall'], 1) for each in found[kind]]} s", flush=True)
     return found
+
+
+def _gate(options: argparse.Namespace) -> dict[str, list[dict[str, Any]]]:
+    """What our gate says of what our search found, on the same held-out rows."""
+    jobs = [
+        Job(name, seed, _budget(name, options), gate=True)
+        for name in options.landscapes
+        for seed in range(options.seeds)
+    ]
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in options.landscapes}
+    for answer in ENGINES[_GATED].run(jobs, options.folder):
+        found[answer["landscape"]].append(answer)
+    return found
+
+
+def _budget(landscape: str, options: argparse.Namespace) -> int:
+    return int(options.budget or LANDSCAPES[landscape].budget)
 
 
 def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -93,7 +125,9 @@ def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--only-timing", action="store_true", help="only the runs with latency")
     parser.add_argument("--real", action="store_true", help="also real tasks on the embedded model")
     parser.add_argument("--markdown", type=Path, help="write the tables to this file")
-    parser.add_argument("--data", type=Path, default=_ROOT.parent / "shared" / "data", help="folder of banking77")
+    parser.add_argument(
+        "--data", type=Path, default=_ROOT.parent / "shared" / "data", help="folder of banking77"
+    )
     parser.add_argument("--folder", type=Path, default=_CACHE, help="for peers' environments and results")
     return parser.parse_args(arguments)
 

@@ -25,7 +25,9 @@ from benchmarks.optimizers.worlds.voices import out_of_form
 class Job:
     """One run: a landscape under a seed, a budget of metric calls, and the pace of the models.
 
-    Or a real task: its file, and the endpoint of the model.
+    Or a real task: its file, and the endpoint of the model. `shown`: most demonstrations of a few-shot set (16 is the default of
+    dspy's random search); `http` (ours alone): ask over the loopback interface;
+    `gate` (ours alone): let the gate decide on the held-out rows.
     """
 
     landscape: str
@@ -34,8 +36,11 @@ class Job:
     latency: float = 0.0
     width: int = 16
     rough: bool = False
+    shown: int = 16
     real_task: str = ""
     endpoint: str = ""
+    http: bool = False
+    gate: bool = False
 
     @property
     def pace(self) -> Pace:
@@ -45,11 +50,16 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What an engine found, as a function from a row's text to the messages that the task model gets; also for the seed."""
+    """What an engine found, as a function from a row's text to the messages that the task model gets; also for the seed.
+
+    `counts` and `seconds` are of another process, where the models were, and of the search alone.
+    """
 
     best: Callable[[str], Messages]
     seed: Callable[[str], Messages]
     notes: dict[str, Any]
+    counts: dict[str, Any] | None = None
+    seconds: float | None = None
 
 
 Engine = Callable[[Task, Models, Job], Found]
@@ -66,19 +76,16 @@ def _run_scripted(engine: Engine, job: Job) -> dict[str, Any]:
     cpu, wall = time.process_time(), time.perf_counter()
     found = engine(world, meter, job)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    counts = meter.counts() if found.counts is None else found.counts
     return {
         "landscape": job.landscape,
         "seed": job.seed,
         "budget": job.budget,
         "score": _held_out(world, Meter(world), found.best),
         "start": _held_out(world, Meter(world), found.seed),
-        "calls": meter.calls,
-        "proposals": meter.proposals,
-        "waves": meter.waves,
-        "wall": wall,
-        "ideal": meter.ideal_seconds,
-        "most_in_flight": meter.most_in_flight,
-        "cpu_per_call": max(0.0, cpu - meter.model_cpu) / max(1, meter.calls),
+        "wall": wall if found.seconds is None else found.seconds,
+        "cpu_per_call": max(0.0, cpu - meter.model_cpu()) / max(1, counts["calls"]),
+        **counts,
         **found.notes,
     }
 
@@ -89,7 +96,14 @@ def _run_real(engine: Engine, job: Job) -> dict[str, Any]:
     found = engine(task, models, job)
     calls = models.calls
     before, after = (_held_out(task, models, render) for render in (found.seed, found.best))
-    return {"start": before, "score": after, "calls": calls, "budget": job.budget, "rows": len(task.test), **found.notes}
+    return {
+        "start": before,
+        "score": after,
+        "calls": calls,
+        "budget": job.budget,
+        "rows": len(task.test),
+        **found.notes,
+    }
 
 
 def serve(engine: Engine) -> None:

@@ -77,5 +77,7 @@ ENGINES = {
     "gepa": Engine("gepa", False, _peer("gepa_peer", "gepa")),
     "dspy-gepa": Engine("dspy GEPA", False, _peer("dspy_peers", "dspy", "gepa")),
     "dspy-mipro": Engine("dspy MIPROv2", False, _peer("dspy_peers", "dspy", "mipro")),
-    "dspy-few-shot": Engine("dspy BootstrapFewShot, random search", False, _peer("dspy_peers", "dspy", "few-shot")),
+    "dspy-few-shot": Engine(
+        "dspy BootstrapFewShot, random search", False, _peer("dspy_peers", "dspy", "few-shot")
+    ),
 }

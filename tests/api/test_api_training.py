@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 
 from api_server import client_of, trajectory
+from optimize_world import rows, write_dataset
+from whetstone.api.models.jobs import DryRun
 from whetstone.settings import Settings
 
 PATH = "/api/training"
@@ -113,12 +115,40 @@ async def test_job_refusals(client: httpx.AsyncClient) -> None:
         status, message = await create(backend=backend, iterations=100)
         assert status == 501, message
     assert (await create(iterations="many"))[0] == 400
-    assert (await create(optimizer="instruction-search"))[0] == 400
+    assert (await create(optimizer="magic"))[0] == 400
+    assert (await create(metric="os:system"))[0] == 400
+    assert (await create(dryRun="yes"))[0] == 400
     assert (await client.get(f"{PATH}/jobs", params={"status": "sleeping"})).status_code == 400
     missing = await client.get(f"{PATH}/jobs/nobody")
     assert (missing.status_code, missing.json()) == (404, {"error": "Training job not found"})
     missing = await client.post(f"{PATH}/jobs/nobody/cancel")
     assert (missing.status_code, missing.json()) == (404, {"error": "Job nobody not found"})
+
+
+async def test_dry_run_starts_nothing_and_fails_like_the_job(client: httpx.AsyncClient) -> None:
+    record = await dataset(client)
+    wanted = {"datasetId": record["id"], "dryRun": True}
+    refused = await client.post(f"{PATH}/jobs", json=wanted)
+    assert refused.status_code == 400
+    assert "verified" in refused.json()["error"]
+    without = await client.post(f"{PATH}/jobs", json={"dryRun": True})
+    assert without.status_code == 400
+    assert "/api/training/datasets/build" in without.json()["error"]
+    assert (await client.post(f"{PATH}/jobs", json={**wanted, "backend": "mlx"})).status_code == 501
+    assert (await client.get(f"{PATH}/jobs")).json() == {"jobs": []}
+
+
+async def test_dry_run_answers_with_the_estimate(client: httpx.AsyncClient, settings: Settings) -> None:
+    record = await dataset(client)
+    folder = settings.training_dir / "datasets" / record["id"]
+    write_dataset(folder, rows(100))
+    body = {"datasetId": record["id"], "task": "should_respond", "dryRun": True, "maxCalls": 300}
+    answer = await client.post(f"{PATH}/jobs", json=body)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["dryRun"] is True
+    estimate = DryRun.model_validate(answer.json()).estimate
+    assert estimate.calls["total"] == 300
+    assert (await client.get(f"{PATH}/jobs")).json() == {"jobs": []}
 
 
 async def test_job_is_created_listed_and_cancelled(client: httpx.AsyncClient) -> None:

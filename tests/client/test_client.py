@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from live_service import LiveService
+from optimize_world import rows, write_dataset
 from whetstone.client import WhetstoneClient, WhetstoneClientError
 from whetstone.sample.service import free_port
 from whetstone.settings import Settings
@@ -78,3 +79,16 @@ def test_feedback_reaches_the_trajectory_and_the_call(service: LiveService) -> N
         assert (trajectory["totalReward"], [each["id"] for each in trajectory["scores"]]) == (0, ["tone-1"])
         with pytest.raises(WhetstoneClientError, match="a score needs a name"):
             client.score(recorder.id, " ", 1)
+
+
+def test_a_job_s_cost_is_estimated_and_none_is_started(service: LiveService) -> None:
+    with service.client() as client:
+        with client.recorder("desk") as recorder:
+            recorder.llm_call(purpose="should_respond", model="m", userPrompt="u", response="RESPOND")
+        dataset = client.build_dataset(minLlmCallsPerTrajectory=1)["id"]
+        write_dataset(service.settings.training_dir / "datasets" / dataset, rows(100))
+        estimate = client.estimate_job(datasetId=dataset, task="should_respond", maxCalls=300)
+        assert estimate["calls"]["total"] == 300
+        with pytest.raises(WhetstoneClientError, match="needs a dataset"):
+            client.estimate_job()
+        assert client.status()["jobCount"] == 0

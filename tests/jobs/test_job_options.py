@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from whetstone.api.models.create_job import CreateJob
 from whetstone.errors import InvalidInputError, NotAvailableError
 from whetstone.jobs.backends import BACKENDS, find_backend
-from whetstone.jobs.native_options import native_options
+from whetstone.jobs.native_options import native_options, native_spec
 from whetstone.jobs.options import JobOptions
+from whetstone.optimize.spec import NativeSpec
 
 
 def test_body_of_the_specification_is_understood() -> None:
@@ -59,7 +62,9 @@ wild = st.recursive(
 )
 keys = st.sampled_from(
     ["datasetId", "maxTrajectories", "backend", "model", "iterations", "batchSize", "learningRate", "task",
-     "optimizer", "baseline", "seed", "maxCalls", "maxTokens", "maxSeconds", "fewShot", "confidence", "metric"]
+     "optimizer", "baseline", "seed", "maxCalls", "maxTokens", "maxSeconds", "fewShot", "confidence", "metric",
+     "dryRun", "maxCost", "maxProposals", "effort", "repeats", "equivalenceMargin", "maxPromptTokens", "components",
+     "teacherGold", "rubric", "instructions", "evolution", "maxTestRows"]
 ) | st.text()  # fmt: skip
 
 
@@ -78,15 +83,103 @@ def test_native_options_are_picked_and_kept_as_sent() -> None:
     assert native_options(body) == given_options
 
 
-@pytest.mark.parametrize("optimizer", ["instruction-search", "prompt-evolution", "magic"])
-def test_optimizer_that_is_not_there_is_refused(optimizer: str) -> None:
-    with pytest.raises(InvalidInputError, match="Available optimizers: bootstrap-fewshot"):
-        native_options({"optimizer": optimizer})
+EVERY_OPTION = {
+    "task": "response",
+    "optimizer": "auto",
+    "baseline": "Answer.",
+    "metric": "judge",
+    "rubric": ["It is polite.", "It is right."],
+    "maxCalls": 500,
+    "maxTokens": 100_000,
+    "maxCost": 2.5,
+    "maxSeconds": 600,
+    "maxProposals": 40,
+    "effort": "heavy",
+    "seed": 3,
+    "repeats": 2,
+    "confidence": 0.9,
+    "equivalenceMargin": 0.02,
+    "maxValidationRows": 50,
+    "maxTestRows": 200,
+    "maxPromptTokens": 900,
+    "components": ["tools", "prompts"],
+    "teacherGold": True,
+    "fewShot": {"demonstrations": 3, "demonstrationFormat": "block", "teacher": True},
+    "instructions": {"instructions": 4, "demonstrationSets": 0, "minibatch": 10, "fullEvery": 3},
+    "evolution": {"minibatch": 5, "width": 2, "merge": False, "restartAfter": 9},
+}
+
+
+def test_every_option_a_client_may_choose_is_taken() -> None:
+    assert native_options(EVERY_OPTION) == EVERY_OPTION
+    spec = native_spec(EVERY_OPTION, "job-1", Path("job"), "dataset-1", Path("dataset"))
+    left_alone = {"job_id", "job_dir", "dataset_id", "dataset_dir"}
+    defaults = NativeSpec(job_id="", job_dir=Path(), dataset_id="", dataset_dir=Path())
+    same = {name for name in NativeSpec.model_fields if getattr(spec, name) == getattr(defaults, name)}
+    assert not same - left_alone, "a field that no option reaches"
+    assert (spec.budget.max_cost, spec.budget.max_proposals) == (2.5, 40)
+
+
+def test_every_option_is_documented() -> None:
+    assert EVERY_OPTION.keys() <= CreateJob.model_json_schema()["properties"].keys()
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        "bootstrap-fewshot",
+        "instruction-search",
+        "prompt-evolution",
+        "auto",
+        "gepa",
+        "dspy-mipro",
+        "dspy-copro",
+    ],
+)
+def test_optimizers_are_known_by_their_names_and_the_reference_s(optimizer: str) -> None:
+    assert native_options({"optimizer": optimizer}) == {"optimizer": optimizer}
+
+
+def test_unknown_optimizer_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(InvalidInputError, match=r"Available optimizers: bootstrap-fewshot, .*gepa"):
+        native_options({"optimizer": "magic"})
 
 
 def test_unknown_metric_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InvalidInputError, match=r"no metric named 'x'; known are .*decision"):
+    with pytest.raises(InvalidInputError, match=r"no metric named 'x'; known are .*decision.*judge"):
         native_options({"metric": "x"})
+
+
+def test_function_of_a_module_is_no_metric_for_a_request() -> None:
+    with pytest.raises(InvalidInputError, match="only the command line"):
+        native_options({"metric": "os:system"})
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"rubric": ["It is polite."], "metric": "text"},
+        {"rubric": ["It is polite."], "task": "should_respond"},
+        {"rubric": [" "], "metric": "judge"},
+        {"rubric": [], "metric": "judge"},
+        {"rubric": "It is polite.", "metric": "judge"},
+    ],
+)
+def test_rubric_that_cannot_be_judged_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInputError, match="rubric"):
+        native_options(options)
+
+
+@pytest.mark.parametrize("value", ["true", 1, [], {}])
+def test_dry_run_is_true_or_false(value: Any) -> None:
+    with pytest.raises(InvalidInputError, match=r"^dryRun must be true or false$"):
+        JobOptions.parse({"dryRun": value})
+
+
+def test_dry_run_is_no_option_of_the_job() -> None:
+    options = JobOptions.parse({"dryRun": True, "task": "response"})
+    assert (options.dry_run, options.to_dict()) == (True, {"backend": "native"})
+    assert not JobOptions.parse({"dryRun": None}).dry_run
 
 
 def test_unknown_task_is_refused_with_the_known_ones() -> None:
@@ -96,7 +189,16 @@ def test_unknown_task_is_refused_with_the_known_ones() -> None:
 
 @pytest.mark.parametrize(
     ("option", "words"),
-    [({"maxCalls": "9"}, "maxCalls"), ({"seed": "a"}, "seed"), ({"seed": 2**70}, "numbers")],
+    [
+        ({"maxCalls": "9"}, "maxCalls"),
+        ({"seed": "a"}, "seed"),
+        ({"seed": 2**70}, "numbers"),
+        ({"maxCost": 0}, "maxCost"),
+        ({"effort": "huge"}, "effort"),
+        ({"components": ["memory"]}, "components"),
+        ({"evolution": {"width": 0}}, "evolution.width"),
+        ({"fewShot": {"sets": 1}}, "fewShot.sets"),
+    ],
 )
 def test_native_option_of_the_wrong_type_is_named(option: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidInputError, match=words):

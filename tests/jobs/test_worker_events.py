@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whetstone.jobs.event import draft
-from whetstone.jobs.reporter import MAX_LOG_LINES, EventFile, EventReporter
+from whetstone.jobs.reporter import MAX_EXTRA_TEXT, MAX_LOG_LINES, EventFile, EventReporter
 from whetstone.jobs.tail import read_lines
 
 
@@ -151,3 +151,25 @@ def test_log_lines_are_bounded_and_threads_do_not_mix_them(tmp_path: Path) -> No
     messages = _messages(path)
     assert len(messages) == MAX_LOG_LINES
     assert messages[-1] == "Further log lines are left out"
+
+
+def test_figures_stand_until_there_are_newer_ones_and_edits_are_never_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    edit = {
+        "diff": "+" * 10_000,
+        "evidenceRowIds": [f"c-{number}" for number in range(500)],
+        "minibatchDelta": 0.5,
+    }
+    with EventReporter(EventFile(path), "job-1") as reporter:
+        reporter.progress(0.1, "searching", "a", bestScore=0.4, budgetUsed={"calls": 5}, etaSeconds=9)
+        reporter.progress(0.2, "searching", "edited", edit=edit, hypothesis="be brief", bestScore=0.6)
+        reporter.progress(0.3, "searching", "waits")
+        reporter.log("a line", edit=edit, step=3)
+    _, edited, logged, told = (orjson.loads(raw) for raw in path.read_bytes().splitlines())
+    assert (edited["hypothesis"], edited["edit"]["minibatchDelta"]) == ("be brief", 0.5)
+    assert len(edited["edit"]["diff"]) == MAX_EXTRA_TEXT
+    assert edited["edit"]["diff"].endswith("…")
+    assert len(edited["edit"]["evidenceRowIds"]) == 100
+    assert (told["bestScore"], told["budgetUsed"], told.get("etaSeconds")) == (0.6, {"calls": 5}, None)
+    assert "edit" not in told
+    assert (logged["step"], len(logged["edit"]["diff"])) == (3, MAX_EXTRA_TEXT)

@@ -14,7 +14,6 @@ import pytest
 
 from lm_tools import ask, peer_client, wait_until
 from openai_peer import OpenAIPeer, Reply
-from whetstone.lm.budget import Budget
 from whetstone.lm.cache import AnswerCache
 from whetstone.lm.errors import LMRequestError
 from whetstone.lm.types import ChatResponse, Usage
@@ -49,13 +48,12 @@ def job(settings: Settings, peer: OpenAIPeer, *questions: str) -> subprocess.Pop
 async def test_answers_outlive_the_client(settings: Settings, openai_peer: OpenAIPeer) -> None:
     async with peer_client(settings, openai_peer) as client:
         first = await client.complete(ask("hi", max_tokens=9))
-    budget = Budget(max_calls=0)
-    async with peer_client(settings, openai_peer, budget=budget) as client:
+    async with peer_client(settings, openai_peer) as client:
         second = await client.complete(ask("hi", max_tokens=9))
     assert second.cached
     assert (second.text, second.usage, second.latency_ms) == (first.text, first.usage, first.latency_ms)
     assert len(openai_peer.calls) == 1
-    assert budget.spent()["tokens"] == 0
+    assert client.usage.calls == 0
 
 
 async def test_other_requests_are_other_entries(settings: Settings, openai_peer: OpenAIPeer) -> None:
@@ -102,7 +100,7 @@ async def test_processes_share_one_cache(settings: Settings, openai_peer: OpenAI
         output, _ = await asyncio.to_thread(process.communicate)
         assert process.returncode == 0
         assert len(output.splitlines()) == 20
-    async with peer_client(settings, openai_peer, budget=Budget(max_calls=0)) as client:
+    async with peer_client(settings, openai_peer) as client:
         for each in range(3):
             for number in range(20):
                 await client.complete(ask(f"{each}-{number}"))
@@ -144,16 +142,14 @@ async def test_one_waiter_may_leave_a_shared_call(settings: Settings, openai_pee
 async def test_what_is_paid_is_kept_when_the_caller_is_cancelled_at_any_moment(
     settings: Settings, openai_peer: OpenAIPeer
 ) -> None:
-    budget = Budget()
-    async with peer_client(settings, openai_peer, budget=budget) as client:
+    async with peer_client(settings, openai_peer) as client:
         await client.complete(ask("warm up"))
         for step in range(40):
             task = asyncio.create_task(client.complete(ask(f"{step}")))
             await asyncio.sleep(step / 2_000)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        paid = budget.spent()["calls"]
-        assert budget.spent()["calls"] == client.usage.calls
+        paid = client.usage.calls
     async with peer_client(settings, openai_peer) as second:
         for step in range(40):
             await second.complete(ask(f"{step}"))
@@ -175,9 +171,10 @@ async def test_a_cancel_does_not_lose_an_answer_that_waits_to_be_written(
         await asyncio.gather(*tasks, return_exceptions=True)
         other.execute("ROLLBACK")
         other.close()
-    async with peer_client(settings, openai_peer, budget=Budget(max_calls=0)) as client:
+    async with peer_client(settings, openai_peer) as client:
         assert (await client.complete(ask("first"))).cached
         assert (await client.complete(ask("second"))).cached
+    assert client.usage.calls == 0
 
 
 async def test_a_corrupt_cache_is_survived(settings: Settings, openai_peer: OpenAIPeer) -> None:

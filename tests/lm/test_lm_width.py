@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 
 from lm_tools import ask, peer_client, peer_settings, wait_until
 from openai_peer import Call, OpenAIPeer, Reply
+from whetstone.files import take_lock
 from whetstone.lm.board import Board
 from whetstone.lm.client import LMClient
 from whetstone.lm.retry import RetryPolicy
@@ -72,41 +74,32 @@ def in_flight(peer: OpenAIPeer, name: str, since: float, until: float) -> list[i
 
 
 async def test_processes_share_one_width_fairly(settings: Settings, openai_peer: OpenAIPeer) -> None:
-    openai_peer.latency = _LATENCY
-    with ExitStack() as stack:
-        first = stack.enter_context(job(settings, openai_peer, "first", 10_000))
-        await wait_until(lambda: len(calls_of(openai_peer, "first")) > 40, 20)
-        now = time.monotonic()
-        assert median(in_flight(openai_peer, "first", now - 0.3, now - 0.1)) >= 7, "a lone job gets it all"
-
-        stack.enter_context(job(settings, openai_peer, "second", 10_000))
-        await wait_until(lambda: calls_of(openai_peer, "second"), 20)
-        together = time.monotonic()
-        await asyncio.sleep(1.5)
-        for name in ("first", "second"):
-            assert 3 <= median(in_flight(openai_peer, name, together + 0.5, together + 1.4)) <= 5
-
-        first.send_signal(signal.SIGKILL)
-        left = time.monotonic()
-        await asyncio.sleep(1.4)
-        assert median(in_flight(openai_peer, "second", left + 1.0, left + 1.3)) >= 7
-    assert openai_peer.max_in_flight == 8
-
-
-async def test_a_job_that_waits_for_nothing_takes_nothing(
-    settings: Settings, openai_peer: OpenAIPeer
-) -> None:
-    openai_peer.latency = _LATENCY
     async with peer_client(settings, openai_peer, lm_concurrency=8) as idle:
-        await idle.complete(ask("one question, then silence"))
-        with job(settings, openai_peer, "busy", 200) as process:
-            await wait_until(lambda: len(calls_of(openai_peer, "busy")) > 120, 20)
+        await idle.complete(ask("one question, then silence: who waits for nothing takes nothing"))
+        openai_peer.latency = _LATENCY
+        with ExitStack() as stack:
+            first = stack.enter_context(job(settings, openai_peer, "first", 10_000))
+            await wait_until(lambda: len(calls_of(openai_peer, "first")) > 60, 20)
             now = time.monotonic()
-            assert median(in_flight(openai_peer, "busy", now - 0.3, now - 0.1)) >= 7
-            await asyncio.to_thread(process.wait)
+            assert median(in_flight(openai_peer, "first", now - 0.3, now - 0.1)) >= 7, (
+                "a lone job gets it all"
+            )
+
+            stack.enter_context(job(settings, openai_peer, "second", 10_000))
+            await wait_until(lambda: calls_of(openai_peer, "second"), 20)
+            together = time.monotonic()
+            await asyncio.sleep(1.2)
+            for name in ("first", "second"):
+                assert 3 <= median(in_flight(openai_peer, name, together + 0.5, together + 1.1)) <= 5
+
+            first.send_signal(signal.SIGKILL)
+            left = time.monotonic()
+            await asyncio.sleep(1.3)
+            assert median(in_flight(openai_peer, "second", left + 0.9, left + 1.2)) >= 7
     assert openai_peer.max_in_flight == 8
 
 
+@pytest.mark.slow
 async def test_more_jobs_than_calls_all_have_their_turn(settings: Settings, openai_peer: OpenAIPeer) -> None:
     openai_peer.latency = 0.02
     names = ("a", "b", "c")
@@ -148,12 +141,11 @@ async def test_the_width_settles_near_what_the_endpoint_takes(
     settings = peer_settings(settings, openai_peer, lm_concurrency=16)
     async with LMClient.from_settings(settings, retry=patient) as client:
         started = time.monotonic()
-        answers = await asyncio.gather(*(client.complete(ask(f"{number}")) for number in range(400)))
+        answers = await asyncio.gather(*(client.complete(ask(f"{number}")) for number in range(240)))
         seconds = time.monotonic() - started
-    assert [answer.text for answer in answers] == [f"{number}" for number in range(400)]
-    print("LIMITED", openai_peer.limited, seconds)
-    assert openai_peer.limited < 80
-    assert seconds < 3 * 400 * 0.02 / 4
+    assert [answer.text for answer in answers] == [f"{number}" for number in range(240)]
+    assert openai_peer.limited < 40
+    assert seconds < 3 * 240 * 0.02 / 4 + 1
 
 
 async def test_the_width_comes_back_when_the_endpoint_recovers(
@@ -173,12 +165,12 @@ async def test_retry_after_holds_other_processes_back(settings: Settings, openai
     async with peer_client(settings, openai_peer) as client:
         with job(settings, openai_peer, "busy", 10_000):
             await wait_until(lambda: len(calls_of(openai_peer, "busy")) > 20, 20)
-            openai_peer.script(Reply(status=429, headers={"Retry-After": "1.5"}))
+            openai_peer.script(Reply(status=429, headers={"Retry-After": "1.2"}))
             await wait_until(lambda: not openai_peer._scripted)
             refused = time.monotonic()
             await asyncio.sleep(0.5)  # the other process looks at least this often
             await client.complete(ask("mine"))
-            assert time.monotonic() - refused >= 1.4
+            assert time.monotonic() - refused >= 1.1
 
 
 async def test_waiting_for_a_place_can_be_cancelled(settings: Settings, openai_peer: OpenAIPeer) -> None:
@@ -196,6 +188,26 @@ async def test_waiting_for_a_place_can_be_cancelled(settings: Settings, openai_p
             await first
         openai_peer.latency = 0
         assert (await client.complete(ask("third"))).text == "third"
+
+
+async def test_a_busy_table_blocks_neither_the_loop_nor_the_calls(
+    settings: Settings, openai_peer: OpenAIPeer
+) -> None:
+    async with peer_client(settings, openai_peer, lm_concurrency=2) as client:
+        await client.complete(ask("hi"))
+        [lock] = settings.state_dir.glob("lm-endpoints/*/lock")
+        holder = None
+        while holder is None:
+            holder = take_lock(lock)
+        lags, answered = [], 0
+        until = time.monotonic() + 0.6
+        while (now := time.monotonic()) < until:
+            await client.complete(ask(f"{answered}"))
+            answered += 1
+            lags.append(time.monotonic() - now)
+        os.close(holder)
+    assert answered > 20
+    assert median(lags) < 0.05
 
 
 @pytest.mark.parametrize("damage", ["garbage", "folder is a file", "folder vanishes"])

@@ -13,9 +13,18 @@ from hypothesis import strategies as st
 from lm_tools import ask
 from whetstone.errors import InvalidInputError
 from whetstone.lm.cache import cache_key
+from whetstone.lm.client import LMClient
 from whetstone.lm.errors import LMResponseError
-from whetstone.lm.types import ChatResponse, Usage
-from whetstone.lm.wire import decode_response, encode_request, error_message
+from whetstone.lm.local import LocalModel
+from whetstone.lm.types import ChatRequest, ChatResponse, Usage
+from whetstone.lm.wire import (
+    decode_response,
+    encode_request,
+    error_message,
+    estimate_prompt_tokens,
+    max_prompt_tokens,
+)
+from whetstone.settings import Settings
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
@@ -155,3 +164,61 @@ def test_no_error_body_crashes_the_reader(content: bytes) -> None:
 )
 def test_the_endpoints_own_words(content: bytes, words: str) -> None:
     assert error_message(content) == words
+
+
+@given(st.text(max_size=300), st.text(max_size=20))
+def test_the_bound_of_the_prompt_is_above_its_bytes_and_its_estimate(text: str, name: str) -> None:
+    tools = [{"type": "function", "function": {"name": name, "description": text}}]
+    calls = [
+        {"id": "1", "type": "function", "function": {"name": name, "arguments": json.dumps({"a": text})}}
+    ]
+    for request in (
+        ask(text),
+        ask("", tools=tools),
+        ask(
+            "",
+            response_format={"type": "json_schema", "json_schema": {"name": name, "schema": {"title": text}}},
+        ),
+        ChatRequest(messages=({"role": "assistant", "content": None, "tool_calls": calls},)),
+        ChatRequest(messages=({"role": "user", "content": "", "name": text},)),
+    ):
+        bound = max_prompt_tokens(request)
+        assert bound >= len(text.encode())
+        assert bound >= estimate_prompt_tokens(request, encode_request(request, "m"))
+
+
+def test_the_bound_grows_by_each_message() -> None:
+    one = ask("ü" * 100)
+    many = ChatRequest(messages=one.messages * 10)
+    assert max_prompt_tokens(many) - max_prompt_tokens(one) >= 9 * 200
+
+
+def test_an_estimated_answer_is_never_longer_than_asked_for() -> None:
+    body = orjson.dumps({"choices": [{"message": {"content": "x" * 3000}}]})
+    response = decode_response(body, model="m", prompt_estimate=1, latency_ms=1, max_completion=20)
+    assert response.usage.completion_tokens == 20
+
+
+@pytest.mark.slow
+async def test_a_real_tokenizer_stays_below_the_bound(settings: Settings) -> None:
+    texts = [
+        "",
+        "plain words",
+        "ünïcödé",
+        "日本語のテキスト",
+        "🧪" * 40,
+        "\x01\x02",
+        "a b c d e f g",
+        "1 2 3 4 5 6",
+    ]
+    tools = [
+        {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
+    ]
+    requests = [ask(text, max_tokens=1) for text in texts] + [ask("hi", tools=tools, max_tokens=1)]
+    try:
+        async with LMClient.from_settings(settings) as client:
+            for request in requests:
+                usage = (await client.complete(request)).usage
+                assert usage.prompt_tokens <= max_prompt_tokens(request)
+    finally:
+        await LocalModel(settings).stop()

@@ -18,7 +18,7 @@ import pytest
 
 from lm_tools import FAST_RETRIES, ask, wait_until
 from whetstone.lm.client import LMClient
-from whetstone.lm.errors import LMRequestError, LocalModelFailedError, LocalModelMissingError
+from whetstone.lm.errors import LMContextOverflowError, LocalModelFailedError, LocalModelMissingError
 from whetstone.lm.local import LocalModel, weights
 from whetstone.lm.local_files import ModelOptions, RunFiles, ServerRecord
 from whetstone.processes import ProcessIdentity
@@ -179,9 +179,11 @@ async def test_it_starts_on_demand_answers_and_stops(local: Settings) -> None:
 @pytest.mark.slow
 async def test_a_request_beyond_the_context_is_refused_in_plain_words(local: Settings) -> None:
     async with client_of(local) as client:
-        with pytest.raises(LMRequestError, match="exceeds the available context size") as caught:
+        with pytest.raises(LMContextOverflowError, match="raise WHETSTONE_LOCAL_LM_CONTEXT") as caught:
             await client.complete(ask("word " * 3000))
     assert caught.value.http_status == 400
+    assert caught.value.excess is not None
+    assert caught.value.excess > 1900
 
 
 @pytest.mark.slow

@@ -93,3 +93,7 @@ def test_the_signed_rank_test_is_the_textbook_one() -> None:
     tied = [(0.5, 1)] * 9 + [(-0.5, 1)] * 3 + [(0.0, 1)] * 30
     assert signed_rank_p(tied) == pytest.approx(math.erfc(z / math.sqrt(2)))
     assert signed_rank_p([(0.0, 1)] * 5) == 1
+    # Some tie: sizes 0.1, 0.1, 0.2, 0.3 have the ranks 1.5, 1.5, 3 and 4; groups count by their means.
+    z = (4 + 3 + 1.5 - 1.5) / math.sqrt(1.5**2 * 2 + 3**2 + 4**2)
+    mixed = [(0.3, 1), (0.4, 2), (0.3, 3), (-0.1, 1)]
+    assert signed_rank_p(mixed) == pytest.approx(math.erfc(z / math.sqrt(2)))

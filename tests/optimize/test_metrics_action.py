@@ -204,6 +204,7 @@ RIDE = {
     "type": ["plus", ""],
     "time": [10, 15.5],
     "stops": [["a", "b"], []],
+    "start": ["now", None],
     "guest": [{"name": ["Ann", "Anna"], "age": [7, ""]}, ""],
 }
 
@@ -211,7 +212,17 @@ RIDE = {
 @pytest.mark.parametrize(
     ("arguments", "value"),
     [
-        ({"to": "Berkeley", "type": "Plus", "time": 10, "stops": ["A", "b"], "guest": {"name": "ann"}}, 1),
+        (
+            {
+                "to": "Berkeley",
+                "type": "Plus",
+                "time": 10,
+                "stops": ["A", "b"],
+                "guest": {"name": "ann"},
+                "start": "now",
+            },
+            1,
+        ),
         ({"to": "berkeley CA", "time": "15.5", "stops": []}, 1),
         ({"to": "Berkeley", "time": 10, "stops": [], "guest": {"name": "Anna", "age": 7}, "type": None}, 1),
         ({"to": "Oakland", "time": 10, "stops": []}, 0.5 + 0.5 * 2 / 3),

@@ -89,7 +89,7 @@ def test_feedback_names_the_fields_that_are_wrong() -> None:
         (f"\n {dumps(ORDER)} \n", 1),
         (f"```json\n{dumps(ORDER)}\n```", 0),
         (f"Here it is: {dumps(ORDER)} Anything else?", 0),
-        (f'I read {{"a": 1}} and say {dumps(ORDER)}', 0),
+        (f'I read {{"a": 1, "b": 2, "c": 3, "d": 4}} and say {dumps(ORDER)}', 0),
     ],
 )
 def test_what_stands_around_the_json_counts_in_an_objective_only(text: str, strict: float) -> None:

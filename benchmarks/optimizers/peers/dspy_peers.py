@@ -21,6 +21,7 @@ _CANDIDATES = 10
 _MINIBATCH, _FULL_EVERY = 35, 5
 _FIXED_PROGRAMS = 3
 _BOOTSTRAP_CALLS = 6
+_BOOTSTRAPPED = 4
 
 
 class _Scripted:
@@ -63,7 +64,9 @@ class _Setup:
     def __init__(self, task: Task, models: Models) -> None:
         self.task = task
         self.program = dspy.Predict(dspy.Signature("case -> reply", task.seed_prompt))
-        self.train, self.validation = ([_example(task, row) for row in rows] for rows in (task.train, task.validation))
+        self.train, self.validation = (
+            [_example(task, row) for row in rows] for rows in (task.train, task.validation)
+        )
         self.task_model, self.reflection_model = _model(models.answer), _model(models.write)
 
     def metric(self, example: Any, prediction: Any, *_: Any) -> float:
@@ -137,9 +140,13 @@ def _mipro(setup: _Setup, models: Models, job: Job) -> Any:
 
 def _few_shot(setup: _Setup, models: Models, job: Job) -> Any:
     validation = len(setup.validation)
-    programs = (job.budget - _FIXED_PROGRAMS * validation - _BOOTSTRAP_CALLS) // (validation + _BOOTSTRAP_CALLS)
+    programs = (job.budget - _FIXED_PROGRAMS * validation - _BOOTSTRAP_CALLS) // (
+        validation + _BOOTSTRAP_CALLS
+    )
     optimizer = dspy.BootstrapFewShotWithRandomSearch(
         metric=setup.metric,
+        max_bootstrapped_demos=min(_BOOTSTRAPPED, job.shown),
+        max_labeled_demos=job.shown,
         num_candidate_programs=max(1, programs),
         num_threads=_threads(models),
     )
@@ -156,7 +163,9 @@ def _engine(compile_: Callable[[_Setup, Models, Job], Any]) -> Engine:
         adapter = dspy.ChatAdapter()
         with dspy.context(lm=setup.task_model, adapter=adapter):
             best = compile_(setup, models, job)
-        return Found(_renderer(adapter, best), _renderer(adapter, setup.program), {"demonstrations": len(best.demos)})
+        return Found(
+            _renderer(adapter, best), _renderer(adapter, setup.program), {"demonstrations": len(best.demos)}
+        )
 
     return search
 

@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.optimizers.environments import data_package
 from benchmarks.optimizers.worlds.words import generator
 
-SIZES = {"train": 24, "validation": 16, "test": 40}
+SIZES = {"train": 24, "validation": 12, "test": 32}
 _INTENTS = ("card_arrival", "exchange_rate", "lost_or_stolen_card", "cash_withdrawal_charge")
 _EMAIL_CHARACTERS = 400
 _FUNCTION_CHARACTERS = 420
@@ -27,10 +27,12 @@ def load(name: str, cache: Path, data: Path) -> dict[str, Any] | None:
         return None
     generator("real", name).shuffle(rows)
     rows = _balanced(rows)
-    made = {"prompt": prompt, "metric": metric}
+    made: dict[str, Any] = {"prompt": prompt, "metric": metric}
     start = 0
     for split, size in SIZES.items():
-        made[split] = [{"id": f"{name}-{split}-{index}", **row} for index, row in enumerate(rows[start : start + size])]
+        made[split] = [
+            {"id": f"{name}-{split}-{index}", **row} for index, row in enumerate(rows[start : start + size])
+        ]
         start += size
     return made
 
@@ -81,7 +83,9 @@ def _functions(cache: Path, _data: Path) -> Rows:
         arguments = {key: values[0] for key, values in accepted.items() if "" not in values}
         gold = json.dumps({"name": name, "arguments": arguments})
         text = f"Function: {function}\nQuestion: {each['question'][0][0]['content']}"
-        rows.append({"text": text, "gold": gold, "label": "call", "accepted": {"name": name, "arguments": accepted}})
+        rows.append(
+            {"text": text, "gold": gold, "label": "call", "accepted": {"name": name, "arguments": accepted}}
+        )
     return rows
 
 
@@ -90,12 +94,16 @@ def _banking(_cache: Path, data: Path) -> Rows:
     if not path.exists():
         return []
     with path.open(encoding="utf-8") as file:
-        rows = [
-            {"text": row["text"], "gold": row["category"], "label": row["category"], "accepted": row["category"]}
+        return [
+            {
+                "text": row["text"],
+                "gold": row["category"],
+                "label": row["category"],
+                "accepted": row["category"],
+            }
             for row in csv.DictReader(file)
             if row["category"] in _INTENTS
         ]
-    return rows
 
 
 def _iris(cache: Path, _data: Path) -> Rows:
@@ -121,6 +129,10 @@ _TASKS: dict[str, tuple[str, str, Callable[[Path, Path], Rows]]] = {
         "call",
         _functions,
     ),
-    "banking77": (f"Name the customer's intent: {', '.join(_INTENTS)}. Answer with the name alone.", "label", _banking),
+    "banking77": (
+        f"Name the customer's intent: {', '.join(_INTENTS)}. Answer with the name alone.",
+        "label",
+        _banking,
+    ),
     "iris": ("Name the iris: setosa, versicolor or virginica. Answer with the name alone.", "label", _iris),
 }

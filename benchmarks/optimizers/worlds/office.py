@@ -38,7 +38,10 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One case. `luck` decides whether the task model gets it right at a given chance."""
+    """One case. `luck` decides whether the task model gets it right at a given chance.
+
+    `label` is the reply where replies are labels; of the kind of a case no engine is told.
+    """
 
     id: str
     text: str
@@ -47,11 +50,7 @@ class Row:
     luck: float
     shaky: bool
     solvable: bool
-
-    @property
-    def label(self) -> str:
-        """What rows are stratified by."""
-        return self.kind.label
+    label: str | None
 
 
 class World:
@@ -109,7 +108,9 @@ class World:
             ]
         kinds = [Kind(desk, rule, label=desk) for desk, rule in zip(desks, rules, strict=True)]
         for index in range(land.pairs):
-            exception = Kind(kinds[index].desk, kinds[-1 - index].rule, sealed=True, label=f"{desks[index]}-seal")
+            exception = Kind(
+                kinds[index].desk, kinds[-1 - index].rule, sealed=True, label=f"{desks[index]}-seal"
+            )
             kinds[-1 - index] = exception
         return kinds
 
@@ -131,4 +132,5 @@ class World:
             luck=rng.random(),
             shaky=chance(self.seed, "shaky", land.name, number) < land.shaky,
             solvable=solvable,
+            label=kind.label if land.labels else None,
         )

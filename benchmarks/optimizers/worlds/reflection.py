@@ -8,6 +8,8 @@ Fairness. It has one ability for all engines and knows none of them:
   more failures, other attempts or better chosen ones helps within that, which is an engine's own merit.
 * It keeps the lines of the instructions that it is shown, forgets one now and then, misreads some, and sometimes adds an
   empty phrase. Lines that it is not shown, or is asked to leave behind ("from scratch"), it does not write.
+* Other instructions that stand in the prompt (earlier attempts, a text to combine with) are evidence like any other: there is no
+  word that makes it take up more of them.
 * How it is asked decides the form of its answer (see `voices`), never what is in it.
 """
 
@@ -29,6 +31,8 @@ _GUESS = 0.3
 _FORGETS = 0.03
 _MISREADS = 0.06
 _DROPS_TRAP = 0.004
+_PATTERN = 3
+"""Replies with the mark that show it to be the rule."""
 _CHATTERS = 0.2
 _CHATTER = (
     "- Be brief and polite.",
@@ -37,7 +41,9 @@ _CHATTER = (
     "- Think of what the office would want.",
     "- Keep the tone of the house.",
 )
-_FRESH = re.compile(r"from scratch|start over|start afresh|start anew|ignore the (?:current|existing|present)", re.I)
+_FRESH = re.compile(
+    r"from scratch|start over|start afresh|start anew|ignore the (?:current|existing|present)", re.I
+)
 _CURRENT = re.compile(r"current|improve|baseline|present|following instructions|basic", re.I)
 
 
@@ -62,18 +68,18 @@ class ReflectionModel:
         self._asked[text] += 1
         rng = generator(self._world.seed, "reflection", text, self._asked[text])
         speak = voice(messages)
-        return speak([self._draft(text, rng) for _ in range(speak.wanted)])
+        return speak(self._draft(text, rng))
 
     def _draft(self, text: str, rng: Random) -> Draft:
         base = [] if _FRESH.search(text) else _base(text)
         evidence = self._evidence(text, base, rng)
-        kept, removed = self._keep(base, rng)
+        kept = [line for line in base if rng.random() >= (_DROPS_TRAP if line == TRAP else _FORGETS)]
         added = self._take_up(evidence, kept, rng)
         lines = _merged(kept, added)
         if rng.random() < _CHATTERS:
             lines.append(rng.choice(_CHATTER))
         findings = [f"A case of {cue} takes {rule}." for cue, rule in evidence.rules[:3]]
-        return Draft("\n".join([OPENING, *lines]), findings, base, added, removed)
+        return Draft("\n".join([OPENING, *lines]), findings)
 
     def _evidence(self, text: str, base: list[str], rng: Random) -> _Evidence:
         stated = set(rules_in("\n".join(base)))
@@ -86,15 +92,8 @@ class ReflectionModel:
                 said[row.kind.cue, row.kind.rule] += 1
         wanted = [rule for rule, times in said.items() if times > 0 and rule not in stated]
         wanted.sort(key=lambda rule: said[rule] * (0.5 + rng.random()), reverse=True)
-        mark = f"mark '{MARK}'" in text and MARK_LINE not in base
+        mark = (f"mark '{MARK}'" in text or text.count(MARK) >= _PATTERN) and MARK_LINE not in base
         return _Evidence(tuple(wanted), mark)
-
-    def _keep(self, base: list[str], rng: Random) -> tuple[list[str], list[str]]:
-        kept, removed = [], []
-        for line in base:
-            forgets = _DROPS_TRAP if line == TRAP else _FORGETS
-            (removed if rng.random() < forgets else kept).append(line)
-        return kept, removed
 
     def _take_up(self, evidence: _Evidence, kept: list[str], rng: Random) -> list[str]:
         added = []
@@ -113,7 +112,9 @@ def _base(text: str) -> list[str]:
     found = passages(text)
     if not found:
         return []
-    return next((lines for start, lines in found if _CURRENT.search(text[max(0, start - 200) : start])), found[0][1])
+    return next(
+        (lines for start, lines in found if _CURRENT.search(text[max(0, start - 200) : start])), found[0][1]
+    )
 
 
 def _merged(kept: list[str], added: list[str]) -> list[str]:

@@ -8,18 +8,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 _MARKER = re.compile(r"\[\[ ## (\w+) ## \]\]")
+_TAGS = re.compile(r"<(\w+)>")
 _JSON_FIELDS = re.compile(r"JSON object in the following order of fields: (.+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What the model has to say: whole new instructions, findings in words, and the change line by line."""
+    """What the model has to say: whole new instructions, and findings in words."""
 
     instructions: str
     findings: list[str]
-    base: list[str]
-    added: list[str]
-    removed: list[str]
 
     @property
     def words(self) -> str:
@@ -27,30 +25,26 @@ class Draft:
         return " ".join(self.findings) or "The office answers cases; each desk has its own way."
 
 
-@dataclass(frozen=True, slots=True)
-class Voice:
-    """`wanted`: drafts that the prompt asks for."""
-
-    say: Callable[[Sequence[Draft]], str]
-    wanted: int = 1
-
-    def __call__(self, drafts: Sequence[Draft]) -> str:
-        """The answer's text."""
-        return self.say(drafts)
+Voice = Callable[[Draft], str]
 
 
 def voice(messages: Sequence[dict[str, str]]) -> Voice:
-    """How to answer `messages`."""
+    """How to answer `messages`: in marked fields, JSON, tags or a block, whichever they name, else in plain words."""
     last = messages[-1]["content"]
     _, asked, fields = last.rpartition("Respond with the corresponding output fields")
     if asked:
         names = [name for name in _MARKER.findall(fields) if name != "completed"]
-        return Voice(lambda drafts: _marked(names, drafts[0]))
+        return lambda draft: _marked(names, draft)
     found = _JSON_FIELDS.search(last)
     if found:
         names = re.findall(r"`(\w+)`", found[1])
-        return Voice(lambda drafts: json.dumps({name: _field(name, drafts[0]) for name in names}))
-    return Voice(lambda drafts: f"{drafts[0].words}\n```\n{drafts[0].instructions}\n```")
+        return lambda draft: json.dumps({name: _field(name, draft) for name in names})
+    tags = [tag for tag in dict.fromkeys(_TAGS.findall(last)) if f"</{tag}>" in last]
+    if tags:
+        return lambda draft: "\n".join(f"<{tag}>{_field(tag, draft)}</{tag}>" for tag in tags)
+    if "```" in last:
+        return lambda draft: f"{draft.words}\n```\n{draft.instructions}\n```"
+    return lambda draft: draft.words
 
 
 def _marked(names: Sequence[str], draft: Draft) -> str:
@@ -59,7 +53,7 @@ def _marked(names: Sequence[str], draft: Draft) -> str:
 
 
 def _field(name: str, draft: Draft) -> str:
-    return draft.instructions if "instruction" in name else draft.words
+    return draft.instructions if "instruction" in name or "prompt" in name else draft.words
 
 
 def in_form(question: str, reply: str) -> str:

@@ -133,6 +133,13 @@ class WhetstoneClient:
         """Start a training job (`datasetId`, `backend`, `optimizer`, `task`…) and return its record."""
         return self._member("job", self._call("POST", "/api/training/jobs", json=options))
 
+    def estimate_job(self, **options: Any) -> JsonObject:
+        """What a job with these options would cost, in calls, tokens and money, and what its test rows could show; none
+        is started. Needs `datasetId`.
+        """
+        answer = self._call("POST", "/api/training/jobs", json={**options, "dryRun": True})
+        return self._member("estimate", answer)
+
     def job(self, job_id: str) -> JsonObject:
         """The record of one job."""
         return self._member("job", self._call("GET", f"/api/training/jobs/{_id(job_id)}"))

@@ -4,6 +4,7 @@
 `events.jsonl`  what the worker reports, one JSON object a line, only ever appended to
 `output.log`    stdout and stderr of the worker
 `result.json`   the backend's result, written before the final event
+`best-so-far.json`  an artifact that nobody has tested, left by a native job that ends before its gate
 `cancel`        its presence tells the worker that the user wants it to end
 `worker.json`   which process works here, written by the worker
 `worker.lock`   held by the worker for life, so that there is never a second one
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import orjson
 
@@ -23,6 +24,8 @@ from whetstone import files
 @dataclass(frozen=True, slots=True)
 class JobFolder:
     """Names of the files in the folder of a job."""
+
+    BEST_SO_FAR: ClassVar[str] = "best-so-far.json"
 
     path: Path
 
@@ -41,6 +44,10 @@ class JobFolder:
     @property
     def result(self) -> Path:
         return self.path / "result.json"
+
+    @property
+    def best_so_far(self) -> Path:
+        return self.path / self.BEST_SO_FAR
 
     @property
     def cancel(self) -> Path:

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from whetstone.jobs import store
+from whetstone.jobs.best_so_far import best_so_far, cancelled_sentence
 from whetstone.jobs.event import JOB_CANCELLED, JOB_COMPLETED, JOB_FAILED, EventDraft, draft, reported
 from whetstone.jobs.events import EventLog
 from whetstone.jobs.jobfile import JobFolder
@@ -28,11 +29,14 @@ _STATUS = {kind: status for status, kind in _KIND.items()}
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A final status with its sentence. `line` is the worker's own final line, if it wrote one."""
+    """A final status with its sentence. `line` is the worker's own final line, if it wrote one; `extra` goes into
+    the event.
+    """
 
     status: JobStatus
     message: str
     line: Mapping[str, Any] | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
     columns: Mapping[str, Any] = field(default_factory=dict)
 
     async def store(
@@ -61,29 +65,40 @@ class Outcome:
     def _event(self, job_id: str) -> EventDraft:
         completed = self.status is JobStatus.COMPLETED
         if self.line is not None:
-            return reported(self.line, job_id, 1.0 if completed else None)
-        return draft(_KIND[self.status], self.message, job_id=job_id, phase=self.status)
+            return reported({**self.line, **self.extra}, job_id, 1.0 if completed else None)
+        return draft(_KIND[self.status], self.message, job_id=job_id, phase=self.status, **self.extra)
 
 
-def cancelled() -> Outcome:
+async def cancelled(folder: JobFolder) -> Outcome:
     """The end of a job whose worker left without a word after it was told to, or never began."""
-    return Outcome(JobStatus.CANCELLED, "Job cancelled")
+    kept = await _kept(folder)
+    return Outcome(
+        JobStatus.CANCELLED, cancelled_sentence(kept.get("bestSoFar")), None, kept, {"result": kept or None}
+    )
 
 
-def failed(message: str) -> Outcome:
+async def failed(message: str, folder: JobFolder) -> Outcome:
     """The end of a job that cannot go on, and why."""
-    return Outcome(JobStatus.FAILED, message)
+    kept = await _kept(folder)
+    return Outcome(JobStatus.FAILED, message, None, kept, {"result": kept or None})
 
 
 async def reported_outcome(line: Mapping[str, Any], folder: JobFolder) -> Outcome:
-    """The end that the worker reported in `line`, with the result that it left in the folder."""
+    """The end that the worker reported in `line`, with what it left in the folder."""
     status = _STATUS[line["kind"]]
     line = {**line, "phase": str(status)}
     if status is not JobStatus.COMPLETED:
-        return Outcome(status, line["message"], line)
+        kept = await _kept(folder)
+        return Outcome(status, line["message"], line, kept, {"result": kept or None})
     result = await asyncio.to_thread(_read_result, folder.result)
     columns = {"progress": 1.0, "result": result, **_model_columns(result)}
-    return Outcome(status, line["message"], line, columns)
+    return Outcome(status, line["message"], line, {}, columns)
+
+
+async def _kept(folder: JobFolder) -> dict[str, Any]:
+    """What a job that did not come to its end has to show."""
+    best = await asyncio.to_thread(best_so_far, folder)
+    return {} if best is None else {"bestSoFar": best}
 
 
 def _read_result(path: Path) -> dict[str, Any]:

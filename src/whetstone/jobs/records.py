@@ -12,20 +12,30 @@ from whetstone.jobs import worker
 from whetstone.jobs.jobfile import JobFolder
 from whetstone.jobs.states import JobStatus
 
+# Figures of a progress event that the record of a running job shows.
+FIGURES = ("bestScore", "budgetUsed", "etaSeconds")
+
 # Below this share of the work an extrapolation says nothing.
 _LEAST_PROGRESS_TO_ESTIMATE = 0.05
 
 
 def job_record(
-    row: Mapping[str, Any], folder: JobFolder, logs: Sequence[str], queue_position: int | None
+    row: Mapping[str, Any],
+    folder: JobFolder,
+    logs: Sequence[str],
+    queue_position: int | None,
+    news: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The contract's record, with a few keys of ours.
+    """The contract's record, with a few keys of ours. `news`: what the worker's newest progress event said.
 
-    Extra keys: `backend`, `result` (what the backend found, once completed), `attempt` (starts so far),
-    `cancelRequested`, `queuePosition` (1 is next; null unless pending), `estimatedSecondsLeft` (from the
-    progress so far; null unless running). `progress` is a fraction 0..1; times are ISO 8601 in UTC.
+    Extra keys: `backend`, `result` (what the backend found, once completed), `bestSoFar` (what a job that was
+    cancelled or failed had found, tested by nobody; see `best_so_far`), `bestScore`, `budgetUsed` and `etaSeconds`
+    (the worker's newest figures; null unless running), `attempt` (starts so far), `cancelRequested`,
+    `queuePosition` (1 is next; null unless pending), `estimatedSecondsLeft` (from the progress so far; null unless
+    running). `progress` is a fraction 0..1; times are ISO 8601 in UTC.
     """
-    options = row["options"]
+    options, completed = row["options"], row["status"] == JobStatus.COMPLETED
+    left = {} if completed else row["result"] or {}
     return {
         "id": row["id"],
         "createdAt": iso(row["created_at"]),
@@ -48,7 +58,9 @@ def job_record(
         "adapterPath": row["adapter_path"],
         "modelId": row["model_id"],
         "logs": list(logs),
-        "result": row["result"],
+        "result": row["result"] if completed else None,
+        "bestSoFar": left.get("bestSoFar"),
+        **{key: news.get(key) for key in FIGURES},
         "attempt": row["attempt"],
         "cancelRequested": row["cancel_requested"],
         "queuePosition": queue_position,

@@ -16,6 +16,11 @@ from whetstone.jobs.event import JOB_LOG, JOB_PROGRESS, EventDraft, draft
 
 PROGRESS_INTERVAL_SECONDS = 0.1
 MAX_LOG_LINES = 10_000
+MAX_EXTRA_TEXT = 4000
+"""Characters of a text in an event's extra keys; a longer one, such as a diff, is cut."""
+
+_MAX_EXTRA_ITEMS = 100
+_STANDING = ("bestScore", "budgetUsed")  # true until something newer is said
 
 
 class EventFile:
@@ -54,6 +59,7 @@ class EventReporter:
         self._written_at = -math.inf
         self._waiting: EventDraft | None = None
         self._log_lines = 0
+        self._standing: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -65,14 +71,23 @@ class EventReporter:
         self._file.close()
 
     def progress(self, fraction: float, phase: str, message: str, **extra: Any) -> None:
-        """The job is at `fraction` (0..1; smaller ones than before count as that), in `phase`."""
+        """The job is at `fraction` (0..1; smaller ones than before count as that), in `phase`.
+
+        `extra` goes into the event; the best score and the used budget stay until there are newer ones. What
+        tells of an accepted edit is written at once.
+        """
         with self._lock:
             if math.isfinite(fraction):
                 self._fraction = max(self._fraction, min(fraction, 1.0))
             event = draft(
-                JOB_PROGRESS, message, job_id=self._job_id, progress=self._fraction, phase=phase, **extra
+                JOB_PROGRESS,
+                message,
+                job_id=self._job_id,
+                progress=self._fraction,
+                phase=phase,
+                **self._with_standing(extra),
             )
-            if phase == self._phase and not self._is_due():
+            if phase == self._phase and "edit" not in extra and not self._is_due():
                 self._waiting = event
             else:
                 self._write_progress(event)
@@ -83,9 +98,13 @@ class EventReporter:
         with self._lock:
             self._log_lines += 1
             if self._log_lines < MAX_LOG_LINES:
-                self._file.append(draft(JOB_LOG, message, job_id=self._job_id, **extra))
+                self._file.append(draft(JOB_LOG, message, job_id=self._job_id, **bounded(extra)))
             elif self._log_lines == MAX_LOG_LINES:
                 self._file.append(draft(JOB_LOG, "Further log lines are left out", job_id=self._job_id))
+
+    def _with_standing(self, extra: dict[str, Any]) -> dict[str, Any]:
+        self._standing |= {key: extra[key] for key in _STANDING if key in extra}
+        return {**self._standing, **bounded(extra)}
 
     def event(self, kind: str, message: str, **extra: Any) -> None:
         """An event of another kind, after everything that was reported before."""
@@ -112,3 +131,14 @@ class EventReporter:
         self._file.append(event)
         self._written_at = time.monotonic()
         self._waiting = None
+
+
+def bounded(value: Any) -> Any:
+    """A copy of JSON for an event: no long texts, no long lists."""
+    if isinstance(value, str):
+        return value if len(value) <= MAX_EXTRA_TEXT else value[: MAX_EXTRA_TEXT - 1] + "…"
+    if isinstance(value, dict):
+        return {key: bounded(item) for key, item in list(value.items())[:_MAX_EXTRA_ITEMS]}
+    if isinstance(value, (list, tuple)):
+        return [bounded(item) for item in value[:_MAX_EXTRA_ITEMS]]
+    return value

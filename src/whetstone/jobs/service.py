@@ -179,10 +179,13 @@ class JobService:
         waiting = any(row["status"] == JobStatus.PENDING for row in rows)
         queue = await self._reader.queue() if waiting else []
         position = {job_id: number for number, job_id in enumerate(queue, start=1)}
+        running = [row["id"] for row in rows if row["status"] == JobStatus.RUNNING]
+        news = await self._reader.news(running)
         folder = self._workshop.folder
         return [
-            job_record(row, folder(row["id"]), logs.get(row["id"], ()), position.get(row["id"]))
+            job_record(row, folder(key), logs.get(key, ()), position.get(key), news.get(key, {}))
             for row in rows
+            for key in [row["id"]]
         ]
 
     async def _cancel_pending(self, job_id: str) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from whetstone.clock import now_ms
 from whetstone.db import Database
 from whetstone.errors import ConflictError, NotFoundError
-from whetstone.jobs.event import JOB_LOG
+from whetstone.jobs.event import JOB_LOG, JOB_PROGRESS
 from whetstone.jobs.states import FINISHED, JobStatus, sources_of
 from whetstone.jobs.tables import events, jobs
 
@@ -132,6 +132,20 @@ class JobReader:
                 lines = list(await connection.scalars(newest))
                 lines.reverse()
                 found[job_id] = lines
+        return found
+
+    async def news(self, job_ids: Iterable[str]) -> dict[str, Row]:
+        """The payload of each job's newest progress event."""
+        found: dict[str, Row] = {}
+        async with self._database.read() as connection:
+            for job_id in job_ids:
+                newest = (
+                    select(events.c.payload)
+                    .where(events.c.job_id == job_id, events.c.kind == JOB_PROGRESS)
+                    .order_by(events.c.sequence.desc())
+                    .limit(1)
+                )
+                found[job_id] = await connection.scalar(newest) or {}
         return found
 
     async def _rows(self, query: Select[Any]) -> list[Row]:

@@ -30,6 +30,7 @@ from whetstone.jobs.store import JobReader
 
 POLL_SECONDS = 0.15
 CANCEL_GRACE_SECONDS = 3.0
+_ENDING_POLL_SECONDS = 0.03
 # A worker that has reported its end may still have helpers to close.
 END_GRACE_SECONDS = 5.0
 _DATABASE_RETRY_SECONDS = 1.0
@@ -201,7 +202,7 @@ class Supervisor:
                 kill_at = time.monotonic() + CANCEL_GRACE_SECONDS
             elif kill_at is None and follower.final is not None:
                 kill_at = time.monotonic() + END_GRACE_SECONDS
-            await self._pause(POLL_SECONDS)
+            await self._pause(POLL_SECONDS if kill_at is None else _ENDING_POLL_SECONDS)
 
     async def _pause(self, seconds: float) -> None:
         """Sleep, but not through a request; raises `_LeftError` when the request is to leave."""
@@ -214,7 +215,7 @@ class Supervisor:
     async def _conclude(self, follower: EventFollower, ended: Exit) -> None:
         """Store what the worker said at its end; without a word, the job was cancelled."""
         final = follower.final
-        outcome = cancelled() if final is None else await reported_outcome(final, self._folder)
+        outcome = await (cancelled(self._folder) if final is None else reported_outcome(final, self._folder))
         await outcome.store(self._events, self._job_id, ended, follower.offsets)
         self._log.info("a job ended", status=outcome.status)
 
@@ -226,7 +227,8 @@ class Supervisor:
         await self._fail(message, Exit())
 
     async def _fail(self, message: str, ended: Exit) -> None:
-        await failed(message).store(self._events, self._job_id, ended)
+        outcome = await failed(message, self._folder)
+        await outcome.store(self._events, self._job_id, ended)
         self._log.warning("a job failed", reason=message)
 
     async def _announce_retry(self, ended: Exit, attempt: int) -> None:

@@ -16,13 +16,16 @@ import importlib
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
+from types import FrameType
+from typing import Any, NoReturn, TypeAlias
 
 from whetstone import files
 from whetstone.errors import UnavailableError, WhetstoneError
+from whetstone.jobs.best_so_far import best_so_far, cancelled_sentence
 from whetstone.jobs.event import JOB_CANCELLED, JOB_COMPLETED, JOB_FAILED, JOB_LOG, JOB_STARTED
 from whetstone.jobs.jobfile import JobFile, JobFolder
 from whetstone.jobs.reporter import PROGRESS_INTERVAL_SECONDS, EventFile, EventReporter
@@ -35,6 +38,9 @@ from whetstone.storable import clean_json
 BackendFunction: TypeAlias = Callable[[JobFile, Reporter], Awaitable[dict[str, Any]]]
 
 COMPLETED, FAILED, CANCELLED, WITHOUT_OUTCOME = 0, 1, 2, 75
+
+STOP_SECONDS = 0.8
+"""How long a backend may take to end when it is cancelled."""
 
 
 def main() -> int:
@@ -69,17 +75,15 @@ def _sign(folder: JobFolder) -> None:
 
 
 async def _work(order: JobFile, folder: JobFolder, reporter: EventReporter) -> int:
-    task = asyncio.ensure_future(_run_backend(order, folder, reporter))
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     flushing = asyncio.ensure_future(_flush_forever(reporter))
     try:
-        return await task
+        return await _run_backend(order, folder, reporter)
     except asyncio.CancelledError:
-        return _stopped(folder, reporter)
+        return _leave(folder, reporter)
     except Exception as error:  # the boundary of the process: whatever a backend raises fails its job only
         traceback.print_exc()
         if folder.cancel.exists():  # its helpers got the signal first
-            return _stopped(folder, reporter)
+            return _leave(folder, reporter)
         reporter.event(JOB_FAILED, failure_sentence(error))
         return FAILED
     finally:
@@ -91,24 +95,49 @@ async def _run_backend(order: JobFile, folder: JobFolder, reporter: EventReporte
         reporter.event(JOB_STARTED, f"Job started on dataset {order.dataset_id}", datasetId=order.dataset_id)
     else:
         reporter.event(JOB_LOG, f"Attempt {order.attempt} of {order.max_attempts} started")
-    result = clean_json(await _load(order.entry)(order, reporter))
+    backend = _load(order.entry)  # takes its time; until it is over, SIGTERM ends the process on the spot
+    _listen(folder, reporter)
+    result = clean_json(await backend(order, reporter))
     files.write_json(folder.result, result)
     message = result.get("message")
     reporter.event(JOB_COMPLETED, message if isinstance(message, str) else "Job completed")
     return COMPLETED
 
 
+def _listen(folder: JobFolder, reporter: EventReporter) -> None:
+    """From now on SIGTERM cancels the running task; one that does not end soon is left where it is."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        late = threading.Timer(STOP_SECONDS, _leave, (folder, reporter))
+        late.daemon = True
+        late.start()
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the job is over
+            loop.call_soon_threadsafe(task.cancel)  # type: ignore[union-attr]  # a coroutine runs in a task
+
+    # Not the loop's own handlers: they would wait for a backend that holds up the loop.
+    signal.signal(signal.SIGTERM, stop)
+
+
+def _leave(folder: JobFolder, reporter: EventReporter) -> NoReturn:
+    """Say the last word and end the process at once, whatever its threads are doing.
+
+    What they write is safe against being cut off: the journal ends in a torn line at worst, files are replaced whole.
+    """
+    code = WITHOUT_OUTCOME
+    if folder.cancel.exists():
+        best = best_so_far(folder)
+        reporter.event(JOB_CANCELLED, cancelled_sentence(best))
+        code = CANCELLED
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 def _load(entry: str) -> BackendFunction:
     module, _, name = entry.partition(":")
     function: BackendFunction = getattr(importlib.import_module(module), name)
     return function
-
-
-def _stopped(folder: JobFolder, reporter: EventReporter) -> int:
-    if not folder.cancel.exists():
-        return WITHOUT_OUTCOME
-    reporter.event(JOB_CANCELLED, "Job cancelled")
-    return CANCELLED
 
 
 async def _flush_forever(reporter: EventReporter) -> None:

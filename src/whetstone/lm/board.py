@@ -13,7 +13,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import orjson
@@ -68,10 +68,10 @@ class Board:
             yield None
             return
         try:
-            table = _read(folder / "table.json")
-            before = asdict(table)
+            found = _read(folder / "table.json")
+            before = asdict(found)
             self._join(folder)
-            self._drop_the_dead(folder, table)
+            table = self._without_the_dead(folder, found)
             yield table
             if asdict(table) != before:
                 _write(folder / "table.json", table)
@@ -89,14 +89,14 @@ class Board:
             if path != mine and not is_locked(path):
                 path.unlink(missing_ok=True)
 
-    def _drop_the_dead(self, folder: Path, table: Table) -> None:
-        for name in [name for name in table.leases if name != self._me]:
-            if not is_locked(self._lease_file(folder, name)):
-                del table.leases[name]
-        if (
-            not table.leases
-        ):  # what an endpoint could take long ago, or before the machine's start, says nothing
-            table.width, table.halved_at, table.paused_until = None, 0.0, 0.0
+    def _without_the_dead(self, folder: Path, table: Table) -> Table:
+        alive = {
+            name: lease
+            for name, lease in table.leases.items()
+            if name == self._me or is_locked(self._lease_file(folder, name))
+        }
+        # What an endpoint could take long ago, or before the machine's start, says nothing.
+        return replace(table, leases=alive) if alive else Table()
 
     @staticmethod
     def _lease_file(folder: Path, name: str) -> Path:
@@ -113,9 +113,8 @@ def _lock(path: Path) -> int | None:
 def _read(path: Path) -> Table:
     try:
         value = orjson.loads(path.read_bytes())
-        leases = {name: Lease(*map(int, numbers)) for name, numbers in value["leases"].items()}
-        width = None if value["width"] is None else float(value["width"])
-        return Table(width, float(value["halvedAt"]), float(value["pausedUntil"]), leases)
+        leases = {name: Lease(**lease) for name, lease in value.pop("leases").items()}
+        return Table(**value, leases=leases)
     except FileNotFoundError:
         return Table()
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -125,12 +124,6 @@ def _read(path: Path) -> Table:
 
 def _write(path: Path, table: Table) -> None:
     """Whole or not at all, but not durable: after a crash of the machine nobody holds anything."""
-    value = {
-        "width": table.width,
-        "halvedAt": table.halved_at,
-        "pausedUntil": table.paused_until,
-        "leases": {name: [lease.wanted, lease.held, lease.cap] for name, lease in table.leases.items()},
-    }
     new = path.with_suffix(".new")
-    new.write_bytes(orjson.dumps(value))
+    new.write_bytes(orjson.dumps(table))
     new.replace(path)

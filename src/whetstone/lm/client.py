@@ -1,4 +1,4 @@
-"""The language-model client: one call, with cache, budget, limits and retries around it."""
+"""The language-model client: one call, with cache, shared width and retries around it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from typing import Self
 import structlog
 
 from whetstone.errors import InvalidInputError
-from whetstone.lm.budget import Budget
 from whetstone.lm.cache import AnswerCache, cache_key
 from whetstone.lm.endpoint import Endpoint, RemoteEndpoint
 from whetstone.lm.errors import (
@@ -58,7 +57,6 @@ class LMClient:
         timeout: float = 120.0,
         retry: RetryPolicy | None = None,
         cache: AnswerCache | None = None,
-        budget: Budget | None = None,
         width_folder: Path | None = None,
     ) -> None:
         self.usage = UsageTotals()
@@ -68,7 +66,6 @@ class LMClient:
         self._width: EndpointWidth | None = None
         self._retry = retry or RetryPolicy()
         self._cache = cache
-        self._budget = budget or Budget()
         self._flights = Flights()
         self._transport = Transport(endpoint, timeout=timeout, connections=concurrency)
 
@@ -78,7 +75,6 @@ class LMClient:
         settings: Settings,
         role: Role = "task",
         *,
-        budget: Budget | None = None,
         retry: RetryPolicy | None = None,
     ) -> Self:
         """The client of a role that the settings describe; does no I/O.
@@ -95,14 +91,8 @@ class LMClient:
             timeout=settings.lm_timeout_seconds,
             retry=retry or RetryPolicy(max_retries=settings.lm_max_retries),
             cache=AnswerCache(cache_path) if settings.lm_cache else None,
-            budget=budget,
             width_folder=settings.state_dir / _WIDTH_FOLDER / address,
         )
-
-    @property
-    def budget(self) -> Budget:
-        """The budget that calls are booked on."""
-        return self._budget
 
     @property
     def model(self) -> str:
@@ -130,14 +120,13 @@ class LMClient:
     async def complete(self, request: ChatRequest) -> ChatResponse:
         """The answer to `request`: from the cache, from an identical request in flight, or from the endpoint.
 
-        An answer from the endpoint is in the cache before this returns. Cancelling closes the connection and
-        gives the reserved budget back.
+        An answer from the endpoint is in the cache before this returns. Cancelling closes the connection.
 
         Raises:
-            BudgetExhausted: the call does not fit in the budget; nothing was sent.
-            LMRequestError: the endpoint refuses the request for good.
+            LMRequestError: the endpoint refuses the request for good; LMContextOverflowError: it is too long,
+                LMQuotaError: the account is empty.
             LMResponseError: the endpoint's answer is not a chat completion.
-            LMUnavailableError: no answer after all retries.
+            LMUnavailableError: no answer after all retries; LMOverloadedError: too many requests, LMTimeoutError.
             LocalModelMissingError, LocalModelFailedError: the embedded model cannot run.
         """
         body = encode_request(request, self._endpoint.model, max_tokens_field=self._endpoint.max_tokens_field)
@@ -185,30 +174,22 @@ class LMClient:
         return error.error(f"{error.message.rstrip('.')} (tried {tries} times). {advice}")
 
     async def _attempt(self, request: ChatRequest, body: bytes, slot: Slot) -> ChatResponse:
-        prompt_estimate = estimate_prompt_tokens(request, body)
-        tokens = prompt_estimate + request.max_tokens
-        async with await self._budget.reserve(tokens=tokens) as reservation:
-            async with self._endpoint.session() as base_url:
-                started = time.monotonic()
-                content = await self._post(f"{base_url}/chat/completions", body, slot)
-                seconds = time.monotonic() - started
-            self.usage.calls += 1
-            self.usage.seconds += seconds
-            try:
-                response = decode_response(
-                    content,
-                    model=self._endpoint.model,
-                    prompt_estimate=prompt_estimate,
-                    latency_ms=round(seconds * 1000),
-                    max_completion=request.max_tokens,
-                )
-            except LMResponseError as error:
-                refusal = self._transport.refusal_in_answer(content)
-                if refusal is not None:
-                    raise refusal from error
-                reservation.settle(prompt_estimate)  # answered, so probably billed
-                raise
-            reservation.settle(response.usage.total_tokens)
+        async with self._endpoint.session() as base_url:
+            started = time.monotonic()
+            content = await self._post(f"{base_url}/chat/completions", body, slot)
+            seconds = time.monotonic() - started
+        self.usage.calls += 1
+        self.usage.seconds += seconds
+        try:
+            response = decode_response(
+                content,
+                model=self._endpoint.model,
+                prompt_estimate=estimate_prompt_tokens(request, body),
+                latency_ms=round(seconds * 1000),
+                max_completion=request.max_tokens,
+            )
+        except LMResponseError as error:
+            raise self._transport.refusal_in_answer(content) or error from None
         self.usage.prompt_tokens += response.usage.prompt_tokens
         self.usage.completion_tokens += response.usage.completion_tokens
         return response
@@ -233,10 +214,10 @@ def endpoint_of(settings: Settings, role: Role) -> Endpoint:
     wanted = settings.lm_role(role)
     if wanted.provider == "local":
         return LocalModel(settings)
+    prefix = "WHETSTONE_LM" if role == "task" else f"WHETSTONE_{role.upper()}_LM"
     if not wanted.model or wanted.base_url is None:
         raise InvalidInputError(
-            "The language-model provider `openai` needs a model name: set WHETSTONE_LM_MODEL."
+            f"An OpenAI-compatible language-model endpoint needs a model name: set {prefix}_MODEL."
         )
     key = wanted.api_key.get_secret_value() if wanted.api_key else None
-    prefix = "WHETSTONE_LM" if role == "task" else f"WHETSTONE_{role.upper()}_LM"
     return RemoteEndpoint(wanted.base_url, wanted.model, key or None, settings_prefix=prefix)

@@ -1,8 +1,10 @@
 """How many calls an endpoint gets at once, and who may make them: the arithmetic, without files or tasks.
 
-The width of an endpoint follows additive increase and multiplicative decrease (Chiu and Jain 1989), as TCP does:
-halved when it refuses, one more after as many answers as the width. Within it each process gets its max-min fair
-share: nobody gets more than it wants, and what one does not want is shared by the others.
+The width of an endpoint follows additive increase and multiplicative decrease (Chiu and Jain 1989), as TCP does. It
+loses one for each refusal, at most half of it in one round trip: a burst of refusals halves it, a stray one does not.
+It gains one after as many answers as it is wide; where one more was refused time and again, after many times as many.
+Within it each process gets its max-min fair share: nobody gets more than it wants, and what one does not want is
+shared by the others.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 _TURN_SECONDS = 3.0  # how long the same processes have the calls that do not divide
+_MAX_PATIENCE = 32
 
 
 @dataclass
@@ -25,11 +28,18 @@ class Lease:
 
 @dataclass
 class Table:
-    """What the processes share. `width` None: as wide as configured. Times are `time.monotonic()`."""
+    """What the processes share. `width` None: as wide as configured. Times are `time.monotonic()`.
+
+    `round_at` is when the first refusal of a round trip was told, `round_width` how wide it was then; `ceiling` is the
+    last width that was refused, and `patience` how many times longer than usual to wait before trying it again.
+    """
 
     width: float | None = None
-    halved_at: float = 0.0
     paused_until: float = 0.0
+    round_at: float = 0.0
+    round_width: float = 0.0
+    ceiling: int = 0
+    patience: int = 1
     leases: dict[str, Lease] = field(default_factory=dict)
 
 
@@ -38,15 +48,16 @@ class Report:
     """What a process tells of the time since its last report.
 
     `cap` is the configured width, `wanted` the calls it could use at once, `answered` the answers that came while
-    it used all it may, `refused_at` the start of the latest call that was refused, `paused_until` the end of the
-    wait that the endpoint asked for.
+    it used all it may, `refused` the calls that were refused and `refused_at` the start of the latest of them,
+    `paused_until` the end of the wait that the endpoint asked for.
     """
 
     cap: int
     wanted: int
     in_flight: int
     answered: int = 0
-    refused_at: float | None = None
+    refused: int = 0
+    refused_at: float = 0.0
     paused_until: float = 0.0
 
 
@@ -97,10 +108,18 @@ def fair_shares(width: int, wanted: Mapping[str, int], *, turn: int = 0) -> dict
 def _adapt(table: Table, report: Report, cap: int, now: float) -> None:
     table.paused_until = max(table.paused_until, report.paused_until)
     width = float(cap) if table.width is None else min(table.width, cap)
-    # A call that was in flight at the last halving says nothing about the width since.
-    if report.refused_at is not None and report.refused_at > table.halved_at:
-        table.width = max(1.0, width / 2)
-        table.halved_at = now
+    if report.refused:
+        _shrink(table, report, width, now)
     elif table.width is not None and report.answered:
-        grown = width + report.answered / width
+        slowly = table.patience if int(width) + 1 == table.ceiling else 1
+        grown = width + report.answered / (width * slowly)
         table.width = None if grown >= cap else grown
+
+
+def _shrink(table: Table, report: Report, width: float, now: float) -> None:
+    # A call that was in flight at the last round's first refusal belongs to that round.
+    if report.refused_at > table.round_at:
+        again = int(width) == table.ceiling
+        table.patience = min(2 * table.patience, _MAX_PATIENCE) if again else 1
+        table.ceiling, table.round_at, table.round_width = int(width), now, width
+    table.width = max(1.0, table.round_width / 2, int(width) - report.refused)

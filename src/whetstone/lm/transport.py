@@ -74,7 +74,7 @@ class Transport:
 
     def refusal_in_answer(self, content: bytes) -> LMRequestError | None:
         """The refusal that a 200 answer holds in place of a completion, as some gateways send it."""
-        return self._overflow(200, content, error_message(content))
+        return self._overflow(200, content, self._words(content))
 
     def _too_slow(self, host: str, *, begun: bool) -> TransientError:
         what = "began its answer but did not end it" if begun else "gave no answer"
@@ -87,9 +87,7 @@ class Transport:
 
     def _refusal(self, reply: httpx.Response, content: bytes) -> Exception:
         status = reply.status_code
-        words = error_message(content)
-        if self._endpoint.api_key:
-            words = words.replace(self._endpoint.api_key, "…")
+        words = self._words(content)
         overflow = self._overflow(status, content, words)
         if overflow is not None:
             return overflow
@@ -102,6 +100,10 @@ class Transport:
             kind = OverloadError if status in _OVERLOADED else TransientError
             return kind(said, retry_after_seconds(reply.headers.get("Retry-After")))
         return LMRequestError(f"{said.rstrip('.')}.{self._hint(status)}", http_status=status)
+
+    def _words(self, content: bytes) -> str:
+        words, key = error_message(content), self._endpoint.api_key
+        return words.replace(key, "…") if key else words
 
     def _overflow(self, status: int, content: bytes, words: str) -> LMContextOverflowError | None:
         found = context_overflow(status, content, words)

@@ -53,8 +53,8 @@ class EndpointWidth:
         self._wanted = 0  # the most that could be used since the last report
         self._reported = 0
         self._answered = 0
-        self._refused_at: float | None = None
-        self._halved_at = 0.0
+        self._refused = 0
+        self._refused_at = 0.0
         self._paused_until = 0.0
         self._allotment: Allotment | None = None
         self._wake: asyncio.TimerHandle | None = None
@@ -140,12 +140,10 @@ class EndpointWidth:
             self._news.set()
 
     def _refused_one(self, started: float, retry_after: float) -> None:
-        now = time.monotonic()
-        self._refused_at = max(self._refused_at or 0.0, started)
-        self._paused_until = max(self._paused_until, now + retry_after)
-        if started > self._halved_at:  # at once, for the calls that would start before the next exchange
-            self._halved_at = now
-            self._limit = max(1, self._limit // 2)
+        self._refused += 1
+        self._refused_at = max(self._refused_at, started)
+        self._paused_until = max(self._paused_until, time.monotonic() + retry_after)
+        self._limit = max(1, self._limit - 1)  # its place is not taken again before the next exchange
         self._news.set()
 
     async def _keep(self) -> None:
@@ -178,15 +176,16 @@ class EndpointWidth:
             wanted=min(self._wanted, self._cap),
             in_flight=self._in_flight,
             answered=self._answered,
+            refused=self._refused,
             refused_at=self._refused_at,
             paused_until=self._paused_until,
         )
         # Nothing new may start on places that are being given back.
         limit, self._limit = self._limit, min(self._limit, self._in_flight)
-        self._wanted, self._answered, self._refused_at = self._in_flight + len(self._waiting), 0, None
+        self._wanted, self._answered, self._refused = self._in_flight + len(self._waiting), 0, 0
         found = await asyncio.get_running_loop().run_in_executor(self._thread, self._board.exchange, report)
         if found is None:
-            self._limit, self._refused_at = limit, report.refused_at
+            self._limit, self._refused = limit, self._refused + report.refused
         else:
             self._allotment, self._limit, self._reported = found, found.limit, report.wanted
             self._paused_until = max(self._paused_until, found.paused_until)

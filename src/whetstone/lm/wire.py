@@ -91,6 +91,8 @@ def decode_response(
     Raises:
         LMResponseError: the body is not a chat completion.
     """
+    if not content.strip():
+        raise LMResponseError("The language-model endpoint answered with success, but its answer is empty.")
     try:
         body = orjson.loads(content)
     except ValueError as error:

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from whetstone.errors import InvalidInputError
 from whetstone.optimize.engine.evaluation import Evaluation
 from whetstone.optimize.engine.program import Candidate
-from whetstone.optimize.engine.proposals import UnusableReflectionError
+from whetstone.optimize.engine.proposals import Proposer, UnusableReflectionError
 from whetstone.optimize.evolution import search as prompt_evolution
 from whetstone.optimize.fewshot import search as bootstrap_fewshot
 from whetstone.optimize.instructions import search as instruction_search
-from whetstone.optimize.optimizer import Optimizer, SearchContext, SearchResult, tokens_a_call
-from whetstone.optimize.reporter import Progress
+from whetstone.optimize.optimizer import Edit, Optimizer, SearchContext, SearchResult, tokens_a_call
+from whetstone.optimize.stages import StageProgress, UnusableProposer
 
 _LEAST_PASSES = 3
 """A stage that may not score so many candidates on all validation rows is not worth starting."""
+_LEFT_OUT = "left-out"
 _PERFECT = 0.9999
 _STILL_STAGES = 2
 """Stages in a row without a gain after which the search ends."""
@@ -47,8 +49,8 @@ STAGES: tuple[Stage, ...] = (
 async def search(context: SearchContext) -> SearchResult:
     """Run the stages; see `SearchContext` and `SearchResult`.
 
-    Raises `InvalidInputError` when the budget or the rows do not even allow the first stage, and
-    `InvalidEvaluationError` when the incumbent cannot be scored.
+    Raises `InvalidInputError` when the budget or the rows allow no stage (it says why the first one could not run),
+    and `InvalidEvaluationError` when the incumbent cannot be scored.
     """
     return await Policy(context, STAGES).run()
 
@@ -65,14 +67,18 @@ class Policy:
         self._tried = 0
         self._still = 0
         self._stopped: str | None = None
+        self._problem: InvalidInputError | None = None
         self._lineage: list[dict[str, Any]] = []
+        self._edits: tuple[Edit, ...] = ()  # those that led to what the present stage builds on
 
     async def run(self) -> SearchResult:
         """The best candidate over all stages, chosen on the same validation rows."""
         unusable: str | None = None
         for stage in self._stages:
             if stage.reflects and unusable is not None:
-                self._context.progress.log(f"{stage.name} is left out: {unusable}")
+                self._context.progress.log(
+                    f"{stage.name} is left out: the reflection model is of no use here: {unusable}"
+                )
                 continue
             if (reason := self._why_end()) is not None:
                 self._context.progress.log(f"the search ends before {stage.name}: {reason}")
@@ -82,7 +88,7 @@ class Policy:
                 break
         found = self._found()
         if found is None:
-            raise InvalidInputError("No stage of the search could run; allow more calls or give more rows")
+            raise self._problem or InvalidInputError("No stage of the search could run")
         return found
 
     def _why_end(self) -> str | None:
@@ -101,35 +107,42 @@ class Policy:
 
     async def _try(self, stage: Stage) -> str | None:
         """Run a stage and take in what it found; why the reflection model cannot be used, if it cannot."""
-        step = self._context.name(f"{stage.name}/left-out")
-        known = self._context.journal.recorded(step)
-        if known is None:
-            try:
-                self._take(stage, await self._run(stage))
-                return None
-            except (UnusableReflectionError, InvalidInputError) as error:
-                if self._best is None:
-                    raise
-                left_out = {
-                    "reason": error.message,
-                    "unusable": isinstance(error, UnusableReflectionError),
-                }
-            # Kept, so that a resumed run leaves out what this one did.
-            known = await self._context.journal.record(step, "left-out", left_out)
-        self._still += 1
-        self._context.progress.log(f"{stage.name} ends without a result: {known['reason']}")
-        return str(known["reason"]) if known["unusable"] else None
+        context = self._context
+        asked, accepted = self._proposals()
+        try:
+            self._take(stage, await self._run(stage))
+        except InvalidInputError as error:
+            self._problem = self._problem or error
+            self._still += self._best is not None
+            context.progress.log(f"{stage.name} ends without a result: {error.message}")
+        except UnusableReflectionError as error:
+            if self._best is None:
+                raise
+            context.progress.log(f"{stage.name} ends without a result: {error.message}")
+            await context.journal.step(
+                context.name(f"{stage.name}/{_LEFT_OUT}"), "left-out", partial(_as_data, error)
+            )
+            return error.message
+        now, usable = self._proposals()
+        if now > asked and usable == accepted:
+            return f"none of its {now - asked} proposals could be tried"
+        return None
+
+    def _proposals(self) -> tuple[int, int]:
+        """Answers of the reflection model so far, and how many of them could be tried."""
+        return self._context.ledger.account("proposals").calls, self._context.guard.accepted
 
     async def _run(self, stage: Stage) -> SearchResult:
         """The stage's result, on all validation rows if the budget allows."""
         context = self._context
         left = context.calls_left()
         calls = min(left, max(int(left * stage.share), _LEAST_PASSES * self._rows()))
-        start = context.start if self._best is None else self._best.best.candidate
+        start = self._start()
         context.progress.log(f"{stage.name} starts with {calls} of the {left} calls that are left")
         done = context.ledger.search_calls_made() - self._calls_before
         inside = replace(
             context.in_stage(stage.name, start, calls),
+            proposer=self._proposer(stage),
             progress=StageProgress(context.progress, done / self._calls, (done + calls) / self._calls),
         )
         found = await stage.search(inside)
@@ -147,36 +160,67 @@ class Policy:
             )
         return found
 
+    def _start(self) -> Candidate:
+        """What the next stage builds on: the best so far, unless it is worse than what the search began with."""
+        context, best = self._context, self._best
+        self._edits = () if best is None else best.edits
+        if best is None:
+            return context.start
+        scores = self._on_same_rows([context.start, best.best.candidate])
+        first, last = scores[context.start.id], scores[best.best.candidate.id]
+        if first.valid and first.mean > last.mean:
+            self._edits = ()
+            return context.start
+        return last.candidate
+
+    def _proposer(self, stage: Stage) -> Proposer:
+        """The reflection model; in a resumed run as unusable as it was before."""
+        known = self._context.journal.recorded(self._context.name(f"{stage.name}/{_LEFT_OUT}"))
+        if known is None:
+            return self._context.proposer
+        return UnusableProposer(self._context.proposer, self._context.journal, str(known["reason"]))
+
     def _take(self, stage: Stage, found: SearchResult) -> None:
-        """Take in a stage's result: it becomes the best if it is better on all rows that the best was scored on."""
-        context, before = self._context, self._best
+        """Take in a stage's result, and make it the best if it is."""
         rounds = 1 + max((int(entry["round"]) for entry in self._lineage), default=-1)
         for entry in found.lineage:
             notes = f"{stage.name}: {entry.get('notes') or ''}".rstrip(": ")
             self._lineage.append({**entry, "round": rounds + entry["round"], "notes": notes})
         self._tried += found.tried
         self._stopped = None if found.finish_reason == "completed" else found.finish_reason
-        rivals = [context.incumbent, found.best.candidate]
-        rivals += [] if before is None else [before.best.candidate]
-        scores = self._on_same_rows(rivals)
-        incumbent, new = scores[context.incumbent.id], scores[found.best.candidate.id]
-        if not new.valid or not incumbent.valid or not new.rows:
-            new, incumbent = found.best, found.incumbent
-        gain = new.mean - incumbent.mean
-        if before is not None:
-            old = scores[before.best.candidate.id]
-            gain = new.mean - old.mean
-            shorter = new.candidate.tokens() < old.candidate.tokens()
-            if new.wanted < before.best.wanted or gain < 0 or (gain == 0 and not shorter):
-                self._still += 1
-                return
-        edits = (*(before.edits if before else ()), *found.edits)
-        self._best = replace(
-            found, best=new, incumbent=incumbent, origin=f"{stage.name}: {found.origin}", edits=edits
-        )
+        gain, better = self._compare(found)
         self._still = 0 if gain > 0 else self._still + 1
+        if better:
+            scores = self._on_same_rows([self._context.incumbent, found.best.candidate])
+            best, incumbent = scores[found.best.candidate.id], scores[self._context.incumbent.id]
+            if not (best.rows and best.valid and incumbent.valid):
+                best, incumbent = found.best, found.incumbent
+            self._best = replace(
+                found,
+                best=best,
+                incumbent=incumbent,
+                origin=f"{stage.name}: {found.origin}",
+                edits=(*self._edits, *found.edits),
+                optimizer=stage.name,
+            )
         if (result := self._found()) is not None:
-            context.improved(result)
+            self._context.improved(result)
+
+    def _compare(self, found: SearchResult) -> tuple[float, bool]:
+        """What a stage gained over the best so far, and whether its result is better.
+
+        It must be on all rows that the best was scored on; among equals the shorter prompt wins.
+        """
+        if self._best is None:
+            return found.best.mean - found.incumbent.mean, True
+        before = self._best.best
+        scores = self._on_same_rows([before.candidate, found.best.candidate])
+        old, new = scores[before.candidate.id], scores[found.best.candidate.id]
+        if not new.valid or new.wanted < before.wanted:
+            return 0.0, False
+        gain = new.mean - old.mean
+        shorter = new.candidate.tokens() < old.candidate.tokens()
+        return gain, gain > 0 or (gain == 0 and shorter)
 
     def _on_same_rows(self, candidates: Sequence[Candidate]) -> Mapping[str, Evaluation]:
         """The candidates on the validation rows that all of them were asked."""
@@ -203,29 +247,5 @@ class Policy:
         return len(self._context.validation) * self._context.spec.repeats
 
 
-class StageProgress(Progress):
-    """Progress of one stage as a part (from `low` to `high`) of the search of the whole job."""
-
-    def __init__(self, whole: Progress, low: float, high: float) -> None:
-        self._whole = whole
-        self._low = low
-        self._high = high
-
-    def at(self, phase: str, share: float, message: str, **extra: Any) -> None:
-        """`share` of `phase` is done in this stage."""
-        if phase == "bootstrapping":
-            if self._low == 0:
-                self._whole.at(phase, share, message, **extra)
-                return
-            share = 0.0  # a later stage looks for examples: the job's search goes on
-        part = self._low + (self._high - self._low) * min(max(share, 0.0), 1.0)
-        self._whole.at("searching", part, message, **extra)
-
-    @property
-    def due(self) -> bool:
-        """Whether `tick` would tell anything now."""
-        return self._whole.due
-
-    def log(self, message: str, **extra: Any) -> None:
-        """One line for the job's log."""
-        self._whole.log(message, **extra)
+async def _as_data(error: UnusableReflectionError) -> dict[str, str]:
+    return {"reason": error.message}

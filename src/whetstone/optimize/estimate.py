@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from whetstone.optimize.engine.ledger import Purpose, Tariff
+from whetstone.optimize.engine.ledger import Ledger, Purpose, Tariff
 from whetstone.optimize.models import ROLES, ConfiguredModels
 from whetstone.optimize.plan import make_plan
 from whetstone.optimize.rows.loading import load
@@ -34,6 +34,14 @@ def _estimate(spec: NativeSpec, settings: Settings, models: ConfiguredModels) ->
     tariffs: dict[Purpose, Tariff | None] = {
         purpose: models.tariff(ROLES[purpose]) for purpose in plan.purposes(metric)
     }
+    # Refuses the limits that the job's own ledger would refuse.
+    Ledger(
+        spec.budget,
+        search_calls=plan.search_calls,
+        gate_calls=plan.gate_calls,
+        width=models.width,
+        tariffs=tariffs,
+    )
     return {
         "task": rows.task,
         "metric": metric,

@@ -24,14 +24,16 @@ from whetstone.optimize.engine.ledger import Ledger, Purpose, Tariff
 from whetstone.optimize.engine.proposals import Proposer
 from whetstone.optimize.gate import trial
 from whetstone.optimize.gate.trial import Verdict
+from whetstone.optimize.ground import Ground, Preparation
+from whetstone.optimize.metrics.judge import JudgeScorer
 from whetstone.optimize.metrics.scorer import Scorer
 from whetstone.optimize.models import ROLES, ConfiguredModels, Models
 from whetstone.optimize.optimizer import BestSoFar, Optimizer, SearchContext, SearchResult
-from whetstone.optimize.plan import Plan, make_plan
+from whetstone.optimize.plan import Plan
 from whetstone.optimize.reporter import Progress, Reporter
-from whetstone.optimize.rows.loading import LoadedRows, load
+from whetstone.optimize.rows.gold import STEP as TEACHER_STEP
+from whetstone.optimize.rows.loading import Reading, read
 from whetstone.optimize.scoring import goal_of, make_scorer, metric_of
-from whetstone.optimize.setting import Setting, Start, arrange, choose_start, room_of
 from whetstone.optimize.spec import NativeSpec, resolve_optimizer
 from whetstone.privacy.gate import PrivacyGate
 from whetstone.prompts.store import PromptStore
@@ -66,20 +68,20 @@ async def run(
     settings = settings or Settings()
     progress = Progress(reporter)
     progress.at("loading_data", 0.0, "reading the dataset")
-    rows = await asyncio.to_thread(load, spec.dataset_dir, spec.task, spec.seed)
+    reading = await asyncio.to_thread(read, spec.dataset_dir, spec.task)
     async with AsyncExitStack() as stack:
         journal = await stack.enter_async_context(
-            Journal(spec.job_dir / JOURNAL_NAME, _header(spec, rows, settings))
+            Journal(spec.job_dir / JOURNAL_NAME, _header(spec, reading, settings))
         )
         if journal.resumed:
             progress.log(f"resuming after {journal.elapsed_seconds():.0f} s of earlier work")
         privacy = await asyncio.to_thread(PrivacyGate.from_settings, settings)
         if models is None:
             models = await stack.enter_async_context(ConfiguredModels(settings))
-        return await _Job(spec, settings, rows, journal, progress, privacy, models).run()
+        return await _Job(spec, settings, reading, journal, progress, privacy, models).run()
 
 
-def _header(spec: NativeSpec, rows: LoadedRows, settings: Settings) -> dict[str, Any]:
+def _header(spec: NativeSpec, reading: Reading, settings: Settings) -> dict[str, Any]:
     """What must be the same for a run to go on. Folders may move."""
     return {
         "engineVersion": __version__,
@@ -89,8 +91,8 @@ def _header(spec: NativeSpec, rows: LoadedRows, settings: Settings) -> dict[str,
             for role in sorted(set(ROLES.values()))
             for chosen in [settings.lm_role(role)]
         ],
-        "task": rows.task,
-        "data": rows.report(),
+        "task": reading.task,
+        "data": reading.report(),
     }
 
 
@@ -104,7 +106,7 @@ class _Job:
         self,
         spec: NativeSpec,
         settings: Settings,
-        rows: LoadedRows,
+        reading: Reading,
         journal: Journal,
         progress: Progress,
         privacy: PrivacyGate,
@@ -112,58 +114,52 @@ class _Job:
     ) -> None:
         self._spec = spec
         self._settings = settings
-        self._rows = rows
         self._journal = journal
         self._progress = progress
         self._store = PromptStore(settings.optimized_prompts_dir)
         self._privacy = privacy
         self._models = models
-        self._metric = metric_of(spec, rows.task)
+        self._metric = metric_of(spec, reading.task)
+        self._preparation = Preparation(spec, settings, reading, self._store, journal, privacy, models)
 
     async def run(self) -> NativeResult:
         finished = self._journal.recorded("result")
         if finished is not None:
             return dict(finished)
-        start = await self._start()
-        room = room_of(self._spec, self._settings)
-        setting = await asyncio.to_thread(arrange, self._spec, self._rows, start, room, self._privacy)
-        plan = make_plan(self._spec, start, setting)
-        self._introduce(setting, plan)
-        context = await self._context(start, setting, plan)
+        ground = await self._preparation.run()
+        self._introduce(ground)
+        context = await self._context(ground)
         try:
             found = await _optimizer(self._spec.optimizer)(context)
             context.improved(found)
-            verdict = await self._gate(context, setting, found)
+            verdict = await self._gate(context, ground, found)
         except BaseException:
-            self._keep_best(start, setting, context)
+            self._keep_best(ground, context)
             raise
-        return await self._finish(self._evidence(start, setting, context, found, verdict), verdict)
+        return await self._finish(self._evidence(ground, context, found, verdict), verdict)
 
-    async def _start(self) -> Start:
-        """Today's prompt, as it was when the job began: the job's own promotion must not become its rival."""
-        current = await asyncio.to_thread(self._store.current, self._rows.task)
-
-        async def choose() -> dict[str, Any]:
-            return choose_start(self._spec, self._rows, current).to_dict()
-
-        return Start.from_dict(await self._journal.step("start", "start", choose))
-
-    def _introduce(self, setting: Setting, plan: Plan) -> None:
+    def _introduce(self, ground: Ground) -> None:
+        rows, setting = ground.rows, ground.setting
         self._progress.at(
             "loading_data",
             1.0,
-            f"{self._rows.task}: {self._rows.verified} verified rows of {self._rows.rows}; "
+            f"{rows.task}: {rows.verified} verified rows of {rows.rows}; "
             f"{len(setting.pool.examples)} may be shown, {len(setting.validation)} choose, "
             f"{len(setting.test)} are held back for the gate",
         )
-        for note in (*self._rows.notes, *setting.notes, plan.foresight.sentence):
+        for note in (*rows.notes, *setting.notes, ground.plan.foresight.sentence):
             self._progress.log(note)
 
-    async def _context(self, start: Start, setting: Setting, plan: Plan) -> SearchContext:
+    async def _context(self, ground: Ground) -> SearchContext:
+        rows, start, setting, plan = ground
         ledger = self._ledger(plan)
+        if self._journal.recorded(TEACHER_STEP) is not None:
+            await self._preparation.teach(
+                ledger
+            )  # asks nothing again, but moves the cost to the job's account
         scorer = self._scorer(ledger)
         limit = self._spec.max_prompt_tokens or setting.room - setting.longest()
-        guarded = (*self._rows.train, *self._rows.validation, *self._rows.test)
+        guarded = (*rows.train, *rows.validation, *rows.test)
         known = (*start.baseline.texts().values(), *start.incumbent.texts().values())
         guard = await asyncio.to_thread(
             lambda: Guard(guarded, max_tokens=limit, privacy=self._privacy, known=known)
@@ -208,36 +204,36 @@ class _Job:
         )
 
     def _scorer(self, ledger: Ledger) -> Scorer:
-        return make_scorer(
-            self._metric, self._spec, lambda: Charged(self._models.client("judge"), ledger, "judge")
-        )
+        def judge() -> Charged:
+            return Charged(self._models.client("judge"), ledger, "judge")
 
-    async def _gate(self, context: SearchContext, setting: Setting, found: SearchResult) -> Verdict:
+        scorer = make_scorer(self._metric, self._spec, judge, self._models.client("task").model)
+        if isinstance(scorer, JudgeScorer) and scorer.note:
+            self._progress.log(scorer.note)
+        return scorer
+
+    async def _gate(self, context: SearchContext, ground: Ground, found: SearchResult) -> Verdict:
         self._progress.at(
             "validating", 0.0, f"gate: today's prompt against the best candidate ({found.origin})"
         )
         context.ledger.open_gate()
-        verdict = await trial.hold(context, found, setting.test, context.evaluator)
+        verdict = await trial.hold(context, found, ground.setting.test, context.evaluator)
         self._progress.at("validating", 1.0, verdict.explanation)
         return verdict
 
     def _evidence(
-        self,
-        start: Start,
-        setting: Setting,
-        context: SearchContext,
-        found: SearchResult,
-        verdict: Verdict | None,
+        self, ground: Ground, context: SearchContext, found: SearchResult, verdict: Verdict | None
     ) -> outcome.Evidence:
         roles = [ROLES[purpose] for purpose in context.ledger.purposes]
-        models = {role: self._models.client(role).model for role in roles}
-        return outcome.Evidence(self._rows, start, setting, context, found, verdict, self._metric, models)
+        models: dict[str, str] = {role: self._models.client(role).model for role in roles}
+        rows, start, setting, _ = ground
+        return outcome.Evidence(rows, start, setting, context, found, verdict, self._metric, models)
 
-    def _keep_best(self, start: Start, setting: Setting, context: SearchContext) -> None:
+    def _keep_best(self, ground: Ground, context: SearchContext) -> None:
         """Save what the search had found; a moment's work, so that a cancel is not held up."""
         found = context.best.result
         if found is not None:
-            artifact = outcome.build_artifact(self._evidence(start, setting, context, found, None), None)
+            artifact = outcome.build_artifact(self._evidence(ground, context, found, None), None)
             files.write_atomic(self._spec.job_dir / BEST_SO_FAR, artifact.to_json())
 
     async def _finish(self, evidence: outcome.Evidence, verdict: Verdict) -> NativeResult:

@@ -144,7 +144,7 @@ class SearchContext:
     def improved(self, result: SearchResult) -> None:
         """A challenger to save if the job is cancelled now, unless the one before was scored on more rows or higher."""
         known = self.best.result
-        if known is None or (result.best.wanted, result.best.mean) > (known.best.wanted, known.best.mean):
+        if known is None or (result.best.wanted, result.best.mean) >= (known.best.wanted, known.best.mean):
             self.best.result = result
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from whetstone import __version__
 from whetstone.clock import iso, now_ms
 from whetstone.optimize.engine.guards import placeholders
+from whetstone.optimize.engine.program import Candidate
 from whetstone.optimize.gate.trial import Verdict
+from whetstone.optimize.metrics import Answer
+from whetstone.optimize.metrics.report import Judged, report
 from whetstone.optimize.optimizer import SearchContext, SearchResult
+from whetstone.optimize.rows.examples import Example
 from whetstone.optimize.rows.loading import LoadedRows
 from whetstone.optimize.setting import Setting, Start
 from whetstone.optimize.spec import resolve_optimizer
@@ -61,11 +65,31 @@ class Evidence:
             "ci95" if gate.confidence == _USUAL_CONFIDENCE else "ci": list(gate.interval),
             "confidence": gate.confidence,
             "pSign": gate.sign_p,
+            "pWilcoxon": gate.wilcoxon_p,
             "wins": gate.wins,
             "losses": gate.losses,
             "ties": gate.ties,
             "evaluatedOn": self.verdict.evaluated_on,
         }
+
+    def reports(self) -> dict[str, Any] | None:
+        """What the metric can say of the two prompts' answers beside the score (macro-F1 …), on the rows that
+        decided; see `metrics.report`."""
+        if self.verdict is None:
+            return None
+        on_test = self.verdict.evaluated_on == "test"
+        examples = self.setting.test if on_test else self.setting.validation
+        sides = {"incumbent": self.context.incumbent, "candidate": self.found.best.candidate}
+        return {side: self._report(candidate, examples) for side, candidate in sides.items()}
+
+    def _report(self, candidate: Candidate, examples: Sequence[Example]) -> dict[str, Any]:
+        found = self.context.evaluator.collect(candidate, examples, self.context.spec.repeats)
+        by_id = {example.id: example for example in examples}
+        judged = [
+            Judged(by_id[row.example], None if row.failed else Answer(row.answer), row.score, row.objectives)
+            for row in found.rows
+        ]
+        return report(self.metric, judged)
 
 
 def build_artifact(evidence: Evidence, privacy: PrivacyGate | None) -> PromptArtifact:
@@ -93,6 +117,7 @@ def build_artifact(evidence: Evidence, privacy: PrivacyGate | None) -> PromptArt
         },
         "errors": _errors(e),
         "paired": e.paired,
+        "report": e.reports(),
         "edits": [edit.to_dict() for edit in e.found.edits],
         "frontier": e.found.frontier,
         "rejectedByGuard": dict(e.context.guard.rejected),
@@ -144,7 +169,8 @@ def save(store: PromptStore, artifact: PromptArtifact, promote: bool) -> dict[st
 
 
 def result(evidence: Evidence, verdict: Verdict, saved: dict[str, Any]) -> dict[str, Any]:
-    """The job's result (JSON). Scores are means 0..1 on the rows that `evaluatedOn` names."""
+    """The job's result (JSON). `score` and `baselineScore` are means 0..1 over the test rows, null where these were not
+    used; `delta` and `interval` are of the rows that `evaluatedOn` names."""
     e, gate = evidence, verdict.gate
     best = e.found.best.candidate
     return {
@@ -155,8 +181,8 @@ def result(evidence: Evidence, verdict: Verdict, saved: dict[str, Any]) -> dict[
         "optimizer": e.optimizer,
         "datasetId": e.context.spec.dataset_id,
         "datasetSize": e.rows.verified,
-        "baselineScore": gate.incumbent_mean,
-        "score": gate.candidate_mean,
+        "baselineScore": verdict.baseline_score,
+        "score": verdict.score,
         "delta": gate.delta,
         "interval": list(gate.interval),
         "confidence": gate.confidence,
@@ -166,12 +192,15 @@ def result(evidence: Evidence, verdict: Verdict, saved: dict[str, Any]) -> dict[
         "losses": gate.losses,
         "ties": gate.ties,
         "rowsNeeded": gate.rows_needed,
+        "groupsNeeded": gate.groups_needed,
         "metric": e.metric,
+        "report": e.reports(),
         "model": e.models["task"],
         "models": dict(e.models),
         "seed": e.context.spec.seed,
         "split": _split(e),
-        "validation": _validation(e.found),
+        "validation": verdict.validation.to_dict(),
+        "foresight": verdict.foresight.to_dict(),
         "candidatesTried": e.found.tried,
         "rejectedByGuard": dict(e.context.guard.rejected),
         "origin": e.found.origin,

@@ -9,6 +9,7 @@ from typing import Any
 from whetstone.errors import InvalidInputError
 from whetstone.optimize.engine.ledger import Purpose, Tariff, room_held
 from whetstone.optimize.gate.power import Foresight, foresee
+from whetstone.optimize.metrics.registry import JUDGE
 from whetstone.optimize.optimizer import tokens_a_call
 from whetstone.optimize.rows.loading import MIN_JUDGED_ROWS
 from whetstone.optimize.setting import Setting, Start
@@ -47,7 +48,7 @@ class Plan:
         found: list[Purpose] = ["search", "gate"]
         found += ["teacher"] if self.teaches else []
         found += ["proposals"] if self.proposals else []
-        found += ["judge"] if metric == "judge" else []
+        found += ["judge"] if metric == JUDGE else []
         return tuple(found)
 
     def estimate(self, tariffs: Mapping[Purpose, Tariff | None]) -> dict[str, Any]:

@@ -10,11 +10,10 @@ from whetstone.lm.types import Completer
 from whetstone.optimize.metrics import get_metric
 from whetstone.optimize.metrics.judge import JudgeScorer
 from whetstone.optimize.metrics.references import is_metric_reference, load_metric_reference
+from whetstone.optimize.metrics.registry import JUDGE
 from whetstone.optimize.metrics.rubric import FREE_TEXT, Rubric
 from whetstone.optimize.metrics.scorer import MetricScorer, Scorer
 from whetstone.optimize.spec import NativeSpec
-
-JUDGE = "judge"
 
 _GOALS = {
     "decision": "The answer must name the right action, in the format that the agent reads.",
@@ -42,13 +41,13 @@ def goal_of(metric: str, spec: NativeSpec) -> str:
     )
 
 
-def make_scorer(metric: str, spec: NativeSpec, judge: Callable[[], Completer]) -> Scorer:
+def make_scorer(metric: str, spec: NativeSpec, judge: Callable[[], Completer], task_model: str) -> Scorer:
     """The scorer of `metric`, a name or `package.module:function`; the latter must have come from the command line.
 
     Raises `InvalidInputError` for an unknown one.
     """
     if metric == JUDGE:
-        return JudgeScorer(judge(), _rubric(spec), seed=spec.seed)
+        return JudgeScorer(judge(), _rubric(spec), seed=spec.seed, task_model=task_model)
     found = load_metric_reference(metric, Path.cwd()) if is_metric_reference(metric) else get_metric(metric)
     return MetricScorer(metric, found)
 

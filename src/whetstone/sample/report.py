@@ -114,10 +114,7 @@ def _lines(outcome: Outcome) -> list[tuple[str, str]]:
         *lines,
         ("optimizer's LM calls", f"{calls} ({hits} answered from the cache), {tokens} tokens"),
         ("candidates tried", str(result["candidatesTried"])),
-        (
-            "score before → after",
-            f"{result['baselineScore']:.2f} → {result['score']:.2f} ({result['metric']})",
-        ),
+        ("score before → after", _scores(result)),
         (
             f"difference on {result['rows']} {result['evaluatedOn']} rows",
             f"{result['delta']:+.2f}, {result['confidence']:.0%} interval {low:+.2f} … {high:+.2f}",
@@ -125,6 +122,12 @@ def _lines(outcome: Outcome) -> list[tuple[str, str]]:
         ("decision", result["explanation"]),
         ("seconds", f"{outcome.seconds:.0f}"),
     ]
+
+
+def _scores(result: dict[str, Any]) -> str:
+    if result["score"] is None:
+        return "not tried on the test rows"
+    return f"{result['baselineScore']:.2f} → {result['score']:.2f} ({result['metric']})"
 
 
 def _paths(outcome: Outcome) -> list[tuple[str, str]]:

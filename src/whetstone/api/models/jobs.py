@@ -1,12 +1,12 @@
-"""Training jobs (contract §6.7 to §6.10)."""
+"""Training jobs as they are answered (contract §6.7 to §6.10)."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field
 
-from whetstone.api.models.base import AsSent, WireModel, wire_config
+from whetstone.api.models.base import WireModel, wire_config
 
 JOB: dict[str, Any] = {
     "id": "job-1760000000000-1a2b3c4d",
@@ -27,57 +27,39 @@ JOB: dict[str, Any] = {
     "adapterPath": None,
     "modelId": None,
     "logs": ["reading the dataset"],
+    "result": None,
+    "bestSoFar": None,
+    "bestScore": 0.82,
+    "budgetUsed": {"calls": 640, "maxCalls": 2000, "tokens": 210000, "usd": 0.04, "proposals": 12},
+    "etaSeconds": 95,
+}
+ESTIMATE: dict[str, Any] = {
+    "task": "should_respond",
+    "metric": "decision",
+    "models": {"task": "my-model", "reflection": "my-larger-model"},
+    "rows": {"all": 420, "verified": 400, "train": 160, "validation": 80, "test": 160},
+    "optimizer": "prompt-evolution",
+    "calls": {"search": 1680, "gate": 320, "total": 2000},
+    "proposals": 140,
+    "tokens": 1460000,
+    "usd": 0.31,
+    "power": {"rows": 160, "groups": 150, "detectable": 0.13, "explanation": "…"},
+    "limits": {"maxCalls": 2000, "maxTokens": None, "maxCost": 5, "maxSeconds": None, "maxProposals": None},
+    "notes": [],
 }
 
 
-class CreateJob(WireModel):
-    """What to train, and how."""
+class BestSoFar(WireModel):
+    """The best candidate of a job that was cancelled or failed before its gate, which nobody has tested: its scores
+    are those of the validation rows that chose it.
+    """
 
-    model_config = wire_config(
-        {"datasetId": "dataset-1760000000000-1a2b3c4d", "backend": "native", "task": "should_respond"},
-        {"datasetId": "__auto__", "maxTrajectories": 500},
-        {
-            "datasetId": "dataset-1760000000000-1a2b3c4d",
-            "maxTrajectories": 500,
-            "backend": "mlx",
-            "model": "eliza-1-2b",
-            "iterations": 100,
-            "batchSize": 4,
-            "learningRate": 0.0001,
-        },
-    )
-
-    dataset_id: AsSent[str] = Field(
-        default=None,
-        description="Absent or `__auto__`: a dataset is built from the newest trajectories first.",
-    )
-    max_trajectories: AsSent[PositiveInt] = Field(default=None, description="For that build; 250 if absent.")
-    backend: AsSent[str] = Field(default=None, description="`native` (the default), `mlx`, `cuda` or `cpu`.")
-    model: AsSent[str] = Field(default=None, description="Base model, for weight training.")
-    iterations: AsSent[PositiveInt] = Field(default=None, description="Steps, for weight training.")
-    batch_size: AsSent[PositiveInt] = Field(default=None, description="Rows a step, for weight training.")
-    learning_rate: AsSent[PositiveFloat] = Field(default=None, description="For weight training.")
-    task: AsSent[str] = Field(
-        default=None, description="For `native`; the task with most verified rows if absent."
-    )
-    optimizer: AsSent[str] = Field(default=None, description="For `native`; `bootstrap-fewshot` if absent.")
-    baseline: AsSent[str] = Field(default=None, description="For `native`: the system prompt to start from.")
-    metric: AsSent[str] = Field(
-        default=None,
-        description="For `native`: `decision`, `routing`, `action` or `text`; the task's own if absent.",
-    )
-    max_calls: AsSent[PositiveInt] = Field(default=None, description="For `native`: most calls of the model.")
-    max_tokens: AsSent[PositiveInt] = Field(default=None, description="For `native`: most tokens, both ways.")
-    max_seconds: AsSent[PositiveFloat] = Field(default=None, description="For `native`: longest time.")
-    seed: AsSent[int] = Field(default=None, description="For `native`: decides what is drawn by lot.")
-    confidence: AsSent[float] = Field(
-        default=None, ge=0.5, lt=1, description="For `native`: of the gate's interval; 0.95 if absent."
-    )
-    few_shot: AsSent[dict[str, Any]] = Field(
-        default=None,
-        description="For `bootstrap-fewshot`: `demonstrations` (1 to 32), `demonstrationFormat` (`auto`, `turns`, "
-        "`block`), `randomSets`, `teacher`, `maxRequestTokens`.",
-    )
+    path: str = Field(description="File of the artifact.")
+    task: str
+    score: float | None
+    baseline_score: float | None
+    evaluated_on: Literal["validation"]
+    decision: Literal["not_gated"]
 
 
 class Job(WireModel):
@@ -103,6 +85,15 @@ class Job(WireModel):
     adapter_path: str | None
     model_id: str | None
     logs: list[str]
+    result: dict[str, Any] | None = Field(default=None, description="What a completed job found.")
+    best_so_far: BestSoFar | None = Field(
+        default=None, description="What a cancelled or failed job had found."
+    )
+    best_score: float | None = Field(
+        default=None, description="Best validation score of a running job; too high, for it was chosen by it."
+    )
+    budget_used: dict[str, Any] | None = Field(default=None, description="What a running job has spent.")
+    eta_seconds: float | None = Field(default=None, description="Seconds that a running job needs yet.")
 
 
 class JobAnswer(WireModel):
@@ -119,3 +110,35 @@ class JobList(WireModel):
     model_config = wire_config({"jobs": [JOB]})
 
     jobs: list[Job]
+
+
+class Estimate(WireModel):
+    """What a job would cost and could show; estimates of tokens and money are upper bounds by today's prompt."""
+
+    model_config = wire_config(ESTIMATE)
+
+    task: str
+    metric: str
+    models: dict[str, str | None] = Field(description="Model by role.")
+    rows: dict[str, int] = Field(
+        description="Rows of the task, verified ones, and those that each part uses."
+    )
+    optimizer: str
+    calls: dict[str, int] = Field(description="Answers at most: of the search, of the gate, in total.")
+    proposals: int = Field(description="Calls of the reflection model, about.")
+    tokens: int
+    usd: float | None = Field(description="US dollars; null where a price is unknown.")
+    power: dict[str, Any] = Field(
+        description="What a gate on these test rows can find, in figures and in words."
+    )
+    limits: dict[str, float | None] = Field(description="The limits that were asked for.")
+    notes: list[str] = Field(description="What should be known before the start.")
+
+
+class DryRun(WireModel):
+    """The answer to a dry run."""
+
+    model_config = wire_config({"dryRun": True, "estimate": ESTIMATE})
+
+    dry_run: Literal[True]
+    estimate: Estimate

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Query
 
 from whetstone.api.edge.bodies import JsonRoute
 from whetstone.api.models.base import COMMON_ERRORS, errors
-from whetstone.api.models.jobs import CreateJob, JobAnswer, JobList
+from whetstone.api.models.create_job import CreateJob
+from whetstone.api.models.jobs import DryRun, JobAnswer, JobList
 from whetstone.api.paths import ID, JOB_ID
 from whetstone.api.responses import JsonResponse
 from whetstone.api.services import ServicesDep
@@ -37,12 +38,19 @@ async def list_jobs(services: ServicesDep, status: StatusFilter = None) -> JsonR
     "",
     status_code=201,
     response_model=JobAnswer,
-    responses=errors(404, 409, 413, 501),
-    summary="Start a job",
+    responses={
+        200: {"model": DryRun, "description": "What the job would cost (`dryRun`); none was started."},
+        **errors(404, 409, 413, 501),
+    },
+    summary="Start a job, or say what it would cost",
 )
 async def create_job(services: ServicesDep, body: CreateJob) -> JsonResponse:
-    """Answers at once; the work runs in the background, after jobs that came earlier."""
+    """Answers at once; the work runs in the background, after jobs that came earlier. With `dryRun` nothing is started
+    and no model called: the answer says what the job would cost, and what its test rows could show.
+    """
     options = JobOptions.parse(body.sent())
+    if options.dry_run:
+        return JsonResponse({"dryRun": True, "estimate": await services.jobs.estimate(options)})
     return JsonResponse({"job": await services.jobs.create(options)}, status_code=201)
 
 

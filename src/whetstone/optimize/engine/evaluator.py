@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from whetstone.datasets.expected import answer_text
 from whetstone.lm.errors import LMError, LMRequestError, LocalModelFailedError, LocalModelMissingError
 from whetstone.lm.types import ChatRequest, ChatResponse, Completer
 from whetstone.optimize.engine.evaluation import Evaluation, RowResult, StepResult
@@ -157,7 +158,7 @@ class Evaluator:
             example=pair.example.id,
             score=score.value,
             feedback=score.feedback[:_MAX_FEEDBACK],
-            answer=response.text,
+            answer=answer_text(response.text, response.tool_calls),
             prompt_tokens=response.usage.prompt_tokens,
             completion_tokens=response.usage.completion_tokens,
             latency_ms=response.latency_ms,
@@ -174,7 +175,7 @@ class Evaluator:
 
 
 def _concerns_every_call(error: Exception) -> bool:
-    """Whether the key, the model or the address is wrong, so that asking on is of no use."""
+    """Whether key, money, model or address is wrong, so that asking on is of no use."""
     if isinstance(error, LMRequestError):
-        return error.http_status in (401, 403, 404)
+        return error.concerns_every_request
     return isinstance(error, LocalModelMissingError | LocalModelFailedError)

@@ -35,7 +35,8 @@ class Guard:
     """The rules of one job.
 
     `rows` are those whose wording must not be copied, `max_tokens` bounds what a candidate adds to a request
-    (estimated). `rejected` counts candidates by the rule that they broke.
+    (estimated). `rejected` counts candidates by the rule that they broke, `accepted` those with another text that
+    broke none.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Guard:
         known: Iterable[str] = (),
     ) -> None:
         self.rejected: Counter[str] = Counter()
+        self.accepted = 0
         self.max_tokens = max_tokens
         self._privacy = privacy
         self._private = _row_passages(rows)
@@ -57,6 +59,7 @@ class Guard:
         """Why `candidate`, made from `parent`, must not be tried; None if nothing speaks against it."""
         found = self._broken(candidate, parent)
         if found is None:
+            self.accepted += candidate.texts() != parent.texts()
             return None
         rule, words = found
         self.rejected[rule] += 1

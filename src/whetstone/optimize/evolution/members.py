@@ -42,6 +42,10 @@ class Member:
     refuted: list[str] = field(default_factory=list)
     shown: set[str] = field(default_factory=set)
     unanswered: set[str] = field(default_factory=set)
+    tokens: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.tokens = self.candidate.tokens()
 
     def learn(self, scores: dict[str, float]) -> None:
         """Take note of training rows' scores."""
@@ -55,6 +59,15 @@ class Member:
     def covers(self, rows: Sequence[str]) -> bool:
         """Whether it was scored on all of these validation rows."""
         return all(row in self.scores for row in rows)
+
+    def reference(self, rows: Sequence[str]) -> Member:
+        """The nearest ancestor that was scored on `rows`; itself where there is none."""
+        return next((each for each in self.ancestors() if each is not self and each.covers(rows)), self)
+
+    def failing(self) -> float:
+        """Share of rows that it probably fails on, by the validation rows of the nearest that was scored."""
+        scores = next((each.scores for each in self.ancestors() if each.scores), {})
+        return 1 - sum(scores.values()) / len(scores) if scores else 0.5
 
     def ancestors(self) -> Iterator[Member]:
         """Itself and all that it descends from, nearest first."""
@@ -79,7 +92,7 @@ class Member:
 
     def merit(self, rows: Sequence[str]) -> tuple[float, float, int]:
         """Sort key, best highest: mean on `rows`, then what its edits gained in training, then fewer tokens."""
-        return (round(self.mean(rows), 9), self.gain, -self.candidate.tokens())
+        return (round(self.mean(rows), 9), self.gain, -self.tokens)
 
     def lineage(self, score: float, rows: int) -> dict[str, Any]:
         """The artifact's entry."""
@@ -91,11 +104,13 @@ class Member:
             "notes": notes,
             "rows": rows,
             "candidate": self.candidate.id[:16],
-            "parents": [parent.number for parent in self.parents],
+            "parents": [_scored(parent).number for parent in self.parents],
         }
 
 
-def child_of(parents: tuple[Member, ...], number: int, candidate: Candidate, origin: str, step: int) -> Member:
+def child_of(
+    parents: tuple[Member, ...], number: int, candidate: Candidate, origin: str, step: int
+) -> Member:
     """A descendant that nothing is known of yet but what its parents let expect; the first parent counts most."""
     expected: dict[str, float] = {}
     for parent in parents:
@@ -114,9 +129,14 @@ def child_of(parents: tuple[Member, ...], number: int, candidate: Candidate, ori
     )
 
 
+def _scored(member: Member) -> Member:
+    return next((each for each in member.ancestors() if each.scores), member)
+
+
 def changed(old: Candidate, new: Candidate) -> str:
     """A unified diff of the texts that differ."""
-    before, lines = old.texts(), []
+    before = old.texts()
+    lines: list[str] = []
     for name, text in new.texts().items():
         if text != before.get(name, ""):
             was = before.get(name, "").splitlines()

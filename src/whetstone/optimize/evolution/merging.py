@@ -10,12 +10,15 @@ from whetstone.lm.types import ChatRequest
 from whetstone.optimize.engine.program import Candidate
 from whetstone.optimize.engine.reflection import reflection_request
 from whetstone.optimize.evolution.components import describe
-from whetstone.optimize.evolution.members import Member
-from whetstone.optimize.evolution.mutation import answer_tokens, rules
+from whetstone.optimize.evolution.members import Member, changed, child_of
+from whetstone.optimize.evolution.mutation import answer_tokens, parse, rules
+from whetstone.optimize.evolution.run import Run
+from whetstone.optimize.optimizer import Edit
+from whetstone.optimize.rows.examples import Example
 
 MOST_MERGES = 5
 """Of one evolution, as in the paper."""
-_FEWEST_WINS = 2
+_FEWEST_WINS, _FEWEST_WINS_OF_KIN = 2, 3
 _ROWS_WON, _ROWS_TIED = 4, 2
 
 
@@ -46,15 +49,18 @@ class Pair:
 def find_pair(
     members: Sequence[Member], rows: Sequence[str], tried: Collection[tuple[int, int]]
 ) -> Pair | None:
-    """The two of `members` (a front) whose combination promises most; neither descends from the other."""
+    """The two of `members` (a front) whose combination promises most.
+
+    Where one descends from the other, its last edits traded one kind of row for another; noise looks alike, so more
+    rows must speak for combining these.
+    """
     best: tuple[float, Pair] | None = None
     for place, one in enumerate(members):
         for other in members[place + 1 :]:
             first, second = sorted((one, other), key=lambda m: m.merit(rows), reverse=True)
             pair = Pair(first, second, _wins(first, second, rows), _wins(second, first, rows))
-            if pair.key in tried or min(len(pair.first_wins), len(pair.second_wins)) < _FEWEST_WINS:
-                continue
-            if first in second.ancestors() or second in first.ancestors():
+            fewest = _FEWEST_WINS_OF_KIN if _kin(pair) else _FEWEST_WINS
+            if pair.key in tried or min(len(pair.first_wins), len(pair.second_wins)) < fewest:
                 continue
             gain = sum(second.scores[row] - first.scores[row] for row in pair.second_wins)
             if best is None or gain + first.mean(rows) * len(rows) > best[0]:
@@ -65,10 +71,11 @@ def find_pair(
 def recombine(pair: Pair) -> tuple[Candidate, list[str]]:
     """The better one with what only the other changed since their nearest common ancestor.
 
-    Also the components that both changed, differently: those take a model to combine.
+    Also the components that both changed, differently, or that differ where one descends from the other: those take
+    a model to combine.
     """
     first, second = pair.first.candidate, pair.second.candidate
-    theirs = {member.number for member in pair.second.ancestors()}
+    theirs = set() if _kin(pair) else {member.number for member in pair.second.ancestors()}
     common = next((member for member in pair.first.ancestors() if member.number in theirs), None)
     origin = {} if common is None else common.candidate.texts()
     merged, conflicts = first, []
@@ -98,5 +105,83 @@ def combine_request(goal: str, component: str, pair: Pair, room: int) -> ChatReq
     return reflection_request(question, answer_tokens=answer_tokens(one + other, room))
 
 
+def _kin(pair: Pair) -> bool:
+    """Whether one descends from the other."""
+    return pair.first in pair.second.ancestors() or pair.second in pair.first.ancestors()
+
+
 def _wins(one: Member, other: Member, rows: Sequence[str]) -> tuple[str, ...]:
     return tuple(row for row in rows if one.scores[row] > other.scores[row])
+
+
+def due(run: Run) -> Pair | None:
+    """The pair to combine now; None unless something was accepted since the last one, and there is a pair."""
+    wanted = run.context.spec.evolution.merge and run.may_merge and run.merges < MOST_MERGES
+    if run.head is not None or not wanted:
+        return None
+    pair = find_pair(run.population.front_members(run.ids), run.ids, run.paired)
+    most = _ROWS_WON * 2 + _ROWS_TIED + len(run.trials.prefix)
+    return pair if run.trials.free() >= most * run.plan.repeats else None
+
+
+async def merge(run: Run, pair: Pair) -> None:
+    """Try the combination of a pair: on rows where the two differ against both, then on all that rank."""
+    run.merges += 1
+    run.may_merge = False
+    run.paired.add(pair.key)
+    step, trials = f"merge-{run.step}", run.trials
+    examples = _rows_of(run, pair, step)
+    calls = (len(examples) + len(trials.prefix)) * run.plan.repeats
+    _, conflicts = recombine(pair)
+    if not await trials.may_start(step, calls, [pair.first.candidate], len(conflicts)):
+        return
+    run.tell(f"step {run.step}: combining candidates {pair.first.number} and {pair.second.number}")
+    child = await _combined(run, step, pair)
+    if child is None:
+        return
+    await trials.evaluate(f"{step}/rows", [(child.candidate, examples)])
+    evaluation = trials.collect(child.candidate, examples)
+    ids = [row.id for row in examples]
+    rival = max(sum(parent.scores[row] for row in ids) for parent in child.parents)
+    scores = evaluation.by_example()
+    if not evaluation.valid or any(row not in scores for row in ids) or sum(scores.values()) <= rival:
+        return
+    delta = sum(scores.values()) - rival
+    if child not in await run.validate(step, [child]):
+        return
+    if run.leads(child):
+        diff = changed(pair.first.candidate, child.candidate)
+        child.edit = Edit(diff, child.hypothesis, tuple(ids), delta / len(ids))
+        run.admit(child)
+    else:
+        run.note(child)
+
+
+def _rows_of(run: Run, pair: Pair, step: str) -> list[Example]:
+    wanted = set(pair.rows(run.ids, run.rng(step, "rows")))
+    return [row for row in run.trials.prefix if row.id in wanted]
+
+
+async def _combined(run: Run, step: str, pair: Pair) -> Member | None:
+    """The combination, if there is one that may be tried."""
+    merged, conflicts = recombine(pair)
+    hypothesis = f"combines candidates {pair.first.number} and {pair.second.number}"
+    if conflicts:
+        if run.trials.affordable_proposals(len(conflicts)) < len(conflicts):
+            return None
+        context = run.context
+        requests = [combine_request(context.goal, name, pair, context.room) for name in conflicts]
+        for name, answer in zip(conflicts, await run.trials.ask(f"{step}/proposals", requests), strict=True):
+            draft = parse(answer)
+            if draft is None:
+                return None
+            merged = merged.with_text(name, draft.text)
+            hypothesis = f"{hypothesis}: {draft.hypothesis}" if draft.hypothesis else hypothesis
+    if run.context.guard.problem(merged, pair.first.candidate) is not None:
+        return None
+    number = run.population.number(merged)
+    if number is None:
+        return None
+    child = child_of((pair.first, pair.second), number, merged, hypothesis, run.step)
+    child.hypothesis = hypothesis
+    return child

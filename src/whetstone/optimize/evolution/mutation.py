@@ -121,14 +121,12 @@ def _within(evidence: Evidence, characters: int) -> tuple[list[Example], list[Ex
     return list(evidence.failures[: most - len(successes)]), successes
 
 
-def _listed(
-    kind: str, rows: Sequence[Example], results: Mapping[str, RowResult], characters: int
-) -> str:
+def _listed(kind: str, rows: Sequence[Example], results: Mapping[str, RowResult], characters: int) -> str:
     """Rows one after the other, those of one label together."""
     groups: dict[str | None, list[Example]] = defaultdict(list)
     for row in rows:
         groups[row.label].append(row)
-    lines = []
+    lines: list[str] = []
     for row in (row for group in groups.values() for row in group):
         kindred = "" if row.label is None or len(groups) == 1 else f" (of kind {row.label})"
         shown = show_example(row, results.get(row.id), characters)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from whetstone.errors import InvalidInputError
+from whetstone.optimize.engine.program import Candidate
 from whetstone.optimize.optimizer import SearchContext
 
 _FEWEST_ROWS = 8
+_FEWEST_PROBED = 6
 _PREFIX_ROWS = 30
 _ACCEPTED_STEPS = 16
 """The prefix is so small that about so many candidates can be scored on it."""
+_FULL_SHARE = 3
+"""One of so many calls, at most, goes to scoring incumbent and winner on all rows; the others are for searching."""
 _FINALISTS = 3
 _CALLS_PER_FINALIST = 4
 
@@ -44,7 +48,8 @@ def make_plan(context: SearchContext) -> Plan:
     """
     repeats, calls, rows = context.spec.repeats, context.calls_left(), len(context.validation)
     fewest, minibatch = min(_FEWEST_ROWS, rows), context.spec.evolution.minibatch
-    roots = len({context.incumbent.id, context.start.id})
+    # An earlier stage may have scored them already.
+    roots = len({c.id for c in (context.incumbent, context.start) if _unknown(context, c)})
     needed = ((roots + 1) * fewest + 2 * minibatch) * repeats
     if calls < needed:
         raise InvalidInputError(
@@ -52,8 +57,7 @@ def make_plan(context: SearchContext) -> Plan:
             f"smallest search {needed}. Allow at least {context.ledger.gate_calls + needed} calls"
         )
     passes = calls // repeats
-    # Half of the calls at most go to scoring incumbent and winner on all rows.
-    validation = max(fewest, min(rows, passes // (2 * (roots + 1))))
+    validation = max(fewest, min(rows, passes // (_FULL_SHARE * (roots + 1))))
     searching = max(0, passes - (roots + 1) * validation)
     most = min(validation, max(_PREFIX_ROWS, -(-validation // 3)))
     prefix = max(min(fewest, validation), min(most, searching // _ACCEPTED_STEPS))
@@ -62,7 +66,11 @@ def make_plan(context: SearchContext) -> Plan:
         total=calls,
         validation=validation,
         prefix=prefix,
-        probe=max(1, -(-prefix // 3)),
+        probe=min(prefix, max(_FEWEST_PROBED, -(-prefix // 3))),
         finalists=finalists,
         repeats=repeats,
     )
+
+
+def _unknown(context: SearchContext, candidate: Candidate) -> bool:
+    return context.evaluator.cost([(candidate, context.validation)], context.spec.repeats) > 0

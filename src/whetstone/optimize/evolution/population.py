@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from whetstone.optimize.engine.program import Candidate
@@ -14,22 +14,29 @@ _FRONTIER = 8
 
 
 class Population:
-    """Members that were scored on the prefix of the validation rows. `tried` counts candidates, accepted or not."""
+    """Members that were scored on the prefix of the validation rows."""
 
     def __init__(self, seed: int) -> None:
         self.members: list[Member] = []
-        self.tried = 0
         self.exhausted: set[int] = set()
         self._seed = seed
-        self._known: set[str] = set()
+        self._numbers: dict[str, int] = {}
+        self._validated: set[str] = set()
 
     def number(self, candidate: Candidate) -> int | None:
-        """A number for a new candidate; None for one that was tried before."""
-        if candidate.id in self._known:
+        """A number for a candidate, the same if it was tried before; None for one that validation has judged."""
+        if candidate.id in self._validated:
             return None
-        self._known.add(candidate.id)
-        self.tried += 1
-        return self.tried - 1
+        return self._numbers.setdefault(candidate.id, len(self._numbers))
+
+    @property
+    def tried(self) -> int:
+        """Candidates so far, accepted or not."""
+        return len(self._numbers)
+
+    def judge(self, members: Iterable[Member]) -> None:
+        """Take note of candidates that were put before validation rows: they are not tried again."""
+        self._validated.update(member.candidate.id for member in members)
 
     def add(self, member: Member) -> None:
         """Accept a candidate."""
@@ -43,9 +50,9 @@ class Population:
         """The best on `rows`."""
         return max(self.active(rows), key=lambda m: (*m.merit(rows), m.number))
 
-    def on_front(self, member: Member, rows: Sequence[str]) -> bool:
-        """Whether a candidate would be on the front if it were accepted."""
-        return member.number in front([*self.active(rows), member], rows)
+    def on_front(self, member: Member, rows: Sequence[str], island: int | None = None) -> bool:
+        """Whether a candidate would be on the front, of one lineage or of all, if it were accepted."""
+        return member.number in front([*self.active(rows, island), member], rows)
 
     def front_members(self, rows: Sequence[str], island: int | None = None) -> list[Member]:
         """Members on the front of one lineage or of all."""
@@ -66,8 +73,9 @@ class Population:
         return found
 
     def _draw(self, rows: Sequence[str], island: int | None, purpose: str) -> Member | None:
-        active = [m for m in self.active(rows, island) if m.number not in self.exhausted]
+        active = self.active(rows, island)
         counts = front(active, rows)
+        counts = {number: count for number, count in counts.items() if number not in self.exhausted}
         return draw(active, counts, derived(self._seed, purpose, "parent")) if counts else None
 
     def frontier(self, rows: Sequence[str], beside: Candidate) -> list[dict[str, Any]]:

@@ -15,6 +15,8 @@ from whetstone.optimize.evolution.members import SOLVED, Member
 from whetstone.optimize.rows.examples import Example
 
 _FAILS_AGAIN, _FAILS_ANEW = 0.75, 0.1
+_PLENTY = 2
+"""Known failures that are enough for any number of proposals, as a multiple of those in a minibatch."""
 _ROUND = 2
 """Rows asked in search of failures, at most, as a multiple of the minibatch; doubled when none was found."""
 
@@ -56,18 +58,20 @@ class Sampler:
 
     def unexplored(self, member: Member, rng: random.Random) -> list[tuple[Example, float]]:
         """Rows not asked yet, those that probably fail first, each with the chance that it does."""
-        chance = 1 - (sum(member.scores.values()) / len(member.scores) if member.scores else 0.5)
+        chance = min(max(member.failing(), 0.05), 0.95)
         order = []
         for row in self.rows:
             if row.id in member.train or row.id in member.unanswered:
                 continue
             known = member.expected.get(row.id)
             rank = 1 if known is None else (0 if known < SOLVED else 2)
-            fails = (_FAILS_AGAIN, min(max(chance, 0.05), 0.95), _FAILS_ANEW)[rank]
+            fails = (_FAILS_AGAIN, chance, _FAILS_ANEW)[rank]
             order.append((rank, self._uses[row.id], rng.random(), row, fails))
         return [(row, fails) for _, _, _, row, fails in sorted(order, key=lambda item: item[:3])]
 
-    def to_explore(self, member: Member, rng: random.Random, attempt: int, proposals: int = 1) -> list[Example]:
+    def to_explore(
+        self, member: Member, rng: random.Random, attempt: int, proposals: int = 1
+    ) -> list[Example]:
         """Rows to ask `member` before `proposals` are made from it: as many as should show enough new failures.
 
         None when enough are known, or none is left that could show one. `attempt` counts earlier ones in vain.
@@ -75,6 +79,8 @@ class Sampler:
         known = self.failures(member)
         fresh = [row for row in known if row.id not in member.shown]
         missing = self.wanted * proposals - len(fresh)
+        if len(known) >= _PLENTY * self.wanted:
+            missing = 0 if fresh else 1  # the same rows in new company will do, with a new one now and then
         if missing <= 0 or (attempt and known):
             return []
         most = self._minibatch * _ROUND * proposals * 2**attempt

@@ -13,7 +13,8 @@ from whetstone.optimize.evolution.plan import Plan
 from whetstone.optimize.optimizer import SearchContext, tokens_a_call
 from whetstone.optimize.rows.examples import Example
 
-_MOST_FAILED_ASKS = 3
+_MOST_FAILED = 3
+"""Steps in a row that may fail altogether."""
 _PROPOSAL_TOKENS = 2000
 
 
@@ -32,6 +33,7 @@ class Trials:
         self.stopped: str | None = None
         self.proposed = False
         self._failed_asks = 0
+        self._failed_steps = 0
 
     @property
     def ids(self) -> list[str]:
@@ -46,7 +48,9 @@ class Trials:
         """Calls that evaluating `work` takes."""
         return self.context.evaluator.cost(work, self.plan.repeats)
 
-    async def may_start(self, step: str, calls: int, candidates: Sequence[Candidate], proposals: int = 0) -> bool:
+    async def may_start(
+        self, step: str, calls: int, candidates: Sequence[Candidate], proposals: int = 0
+    ) -> bool:
         """Whether the budget carries a step, and the last validation after it; sets `stopped` if not.
 
         Kept in the journal: a resumed run meets another clock.
@@ -64,12 +68,34 @@ class Trials:
         self.stopped = decision["stop"]
         return self.stopped is None
 
-    async def evaluate(
-        self, step: str, work: Work, *, required: Sequence[Candidate] = ()
-    ) -> dict[str, Evaluation]:
-        """Score `work` in one gather; the evaluations by candidate id, of nothing but what was asked for."""
+    async def may_end(self, step: str, calls: int, candidates: Sequence[Candidate]) -> bool:
+        """Whether the budget carries the last validation of so many calls."""
+        tokens = calls * tokens_a_call(candidates, self.full)
+        return await self.context.may_start(step, calls, tokens) is None
+
+    async def evaluate(self, step: str, work: Work, *, required: Sequence[Candidate] = ()) -> None:
+        """Score `work` in one gather; what came of it is in `collect`.
+
+        A step of which every call fails is passed over (a prompt may be more than the endpoint takes), unless it has
+        a `required` candidate or it goes on: then `InvalidEvaluationError` is raised.
+        """
         if not self.cost(work):
-            return {candidate.id: self.collect(candidate, rows) for candidate, rows in work}
+            return
+        failure = f"{self.context.name(step)}/failure"
+        try:
+            if self.context.journal.recorded(failure) is not None:
+                self._failed_steps += 1
+                return
+            await self._evaluate(step, work, required)
+        except InvalidEvaluationError as error:
+            self._failed_steps += 1
+            if required or self._failed_steps >= _MOST_FAILED:
+                raise
+            await self._pass_over(failure, step, error)
+        else:
+            self._failed_steps = 0
+
+    async def _evaluate(self, step: str, work: Work, required: Sequence[Candidate]) -> None:
         context = self.context
         spent = self.plan.total - context.calls_left()
 
@@ -86,7 +112,10 @@ class Trials:
             repeats=self.plan.repeats,
         )
         self.stopped = self.stopped or result.stopped
-        return result.evaluations
+
+    async def _pass_over(self, failure: str, step: str, error: InvalidEvaluationError) -> None:
+        await self.context.journal.record(failure, "failure", {"error": error.message})
+        self.context.progress.log(f"{step}: {error.message}")
 
     def collect(self, candidate: Candidate, rows: Sequence[Example]) -> Evaluation:
         """What is known of `candidate` on `rows`."""
@@ -116,10 +145,9 @@ class Trials:
             answers = await context.proposer.ask(name, requests)
         except InvalidEvaluationError as error:
             self._failed_asks += 1
-            if not self.proposed or self._failed_asks >= _MOST_FAILED_ASKS:
+            if not self.proposed or self._failed_asks >= _MOST_FAILED:
                 raise
-            await context.journal.record(failure, "failure", {"error": error.message})
-            context.progress.log(f"{step}: {error.message}")
+            await self._pass_over(failure, step, error)
             return [None] * len(requests)
         self._failed_asks = 0
         self.proposed = self.proposed or any(answer is not None for answer in answers)

@@ -36,12 +36,11 @@ async def staged(trials: Trials, step: str, candidates: Sequence[Member], scout:
 
 
 def promising(member: Member, rows: Sequence[str]) -> bool:
-    """Whether it is not worse than its parents on `rows` beyond noise: by one standard error of the paired sum."""
-    for parent in member.parents:
-        differences = [member.scores[row] - parent.scores[row] for row in rows]
-        if sum(differences) < -math.sqrt(sum(each * each for each in differences)) - 1e-9:
-            return False
-    return True
+    """Whether it is not worse on `rows` than what it descends from beyond noise: one standard error of the paired
+    sum. A fresh prompt descends from nothing."""
+    reference = member.reference(rows)
+    differences = [member.scores[row] - reference.scores[row] for row in rows]
+    return sum(differences) >= -math.sqrt(sum(each * each for each in differences)) - 1e-9
 
 
 async def _score(

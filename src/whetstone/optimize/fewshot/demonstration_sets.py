@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from whetstone.datasets.near_duplicates import jaccard
 from whetstone.optimize.engine.randomness import derived, stable_order
 from whetstone.optimize.rows.examples import Example
 
-# Pairwise distances are computed among this many of the best examples at most.
+# Examples are compared among so many of the best at most, and by so much of their text.
 _DIVERSE_POOL = 500
 _REPRESENTED_POOL = 150
+_COMPARED_CHARACTERS = 1500
 _QUARTER_FROM = 12
+_MOST_MISFITS = 40  # in a row; then the room counts as full
 
 WHY = {
     "label-balanced": "one example of each kind of answer teaches what tells them apart",
@@ -30,6 +31,9 @@ WHY = {
     "random": "a draw by chance, in which better rewarded answers come up more often, may teach by luck",
 }
 """What each family bets on."""
+
+SHOWN_AS = {"turns": "as chat turns", "block": "in the system prompt"}
+"""The renderings of demonstrations in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +64,26 @@ def demonstration_sets(
     fits the model's context; an example that would overflow it is passed over. `errors` are the ids of examples
     that the bare prompt is known to get wrong.
     """
-    ranked = sorted(pool, key=lambda example: (*example.quality, stable_order(seed, "pool", example.id)))
+    ordered = sorted(pool, key=lambda example: (*example.quality, stable_order(seed, "pool", example.id)))
+    ranked = [example for example in ordered if fits([example])]
     wrong = [example for example in ranked if example.id in errors]
     sizes = sorted({size, -(-size // 2), *([size // 4] if size >= _QUARTER_FROM else [])}, reverse=True)
-    makers: list[tuple[str, Callable[[int], Iterator[Example]]]] = [
-        ("label-balanced", lambda _: _label_balanced(ranked)),
-        ("errors", lambda _: _label_balanced(wrong) if _has_labels(wrong) else iter(wrong)),
-        ("diverse", lambda _: _diverse(ranked)),
-        ("representative", lambda _: _representative(ranked)),
-        ("top-reward", lambda _: iter(ranked)),
-        *((f"random-{n}", partial(_drawn, ranked, seed, n)) for n in range(1, random_sets + 1)),
-    ]
+    orders = {
+        "label-balanced": _label_balanced(ranked),
+        "errors": _label_balanced(wrong) if _has_labels(wrong) else iter(wrong),
+        "diverse": _diverse(ranked),
+        "representative": _representative(ranked),
+        "top-reward": iter(ranked),
+    }
+    largest = {family: _take(order, size, fits) for family, order in orders.items()}
     sets: dict[tuple[str, ...], DemonstrationSet] = {}
     for count in sizes:
-        for family, maker in makers:
-            chosen = _take(maker(count), count, fits)
-            if chosen:
-                sets.setdefault(tuple(e.id for e in chosen), DemonstrationSet(family, tuple(chosen)))
+        chosen = {family: examples[:count] for family, examples in largest.items()}
+        for number in range(1, random_sets + 1):
+            chosen[f"random-{number}"] = _take(_drawn(ranked, seed, number, count), count, fits)
+        for family, examples in chosen.items():
+            if examples:
+                sets.setdefault(tuple(e.id for e in examples), DemonstrationSet(family, tuple(examples)))
     return list(sets.values())
 
 
@@ -84,10 +91,14 @@ def _take(
     candidates: Iterator[Example], count: int, fits: Callable[[Sequence[Example]], bool]
 ) -> list[Example]:
     chosen: list[Example] = []
+    misfits = 0
     for example in candidates:
         if fits([*chosen, example]):
             chosen.append(example)
-        if len(chosen) == count:
+            misfits = 0
+        else:
+            misfits += 1
+        if len(chosen) == count or misfits == _MOST_MISFITS:
             break
     return chosen
 
@@ -114,7 +125,7 @@ def _label_balanced(ranked: Sequence[Example]) -> Iterator[Example]:
 def _diverse(ranked: Sequence[Example]) -> Iterator[Example]:
     """Max-min selection: each next example is the one least like any already chosen (trigram sets, Jaccard)."""
     pool = list(ranked[:_DIVERSE_POOL])
-    grams = [trigrams(example.text) for example in pool]
+    grams = [trigrams(example.text[:_COMPARED_CHARACTERS]) for example in pool]
     nearest = [0.0] * len(pool)
     left = set(range(len(pool)))
     current = 0
@@ -130,7 +141,7 @@ def _diverse(ranked: Sequence[Example]) -> Iterator[Example]:
 def _representative(ranked: Sequence[Example]) -> Iterator[Example]:
     """Facility location, greedily: each next example is the one that brings all examples nearest to a chosen one."""
     pool = list(ranked[:_REPRESENTED_POOL])
-    grams = [trigrams(example.text) for example in pool]
+    grams = [trigrams(example.text[:_COMPARED_CHARACTERS]) for example in pool]
     alike = [[1.0] * len(pool) for _ in pool]
     for row in range(len(pool)):
         for column in range(row):

@@ -13,7 +13,7 @@ from whetstone.errors import InvalidInputError
 from whetstone.optimize.engine.evaluation import Evaluation, InvalidEvaluationError, StepResult
 from whetstone.optimize.engine.evaluator import Work
 from whetstone.optimize.engine.program import Candidate
-from whetstone.optimize.fewshot.commentary import Commentary
+from whetstone.optimize.fewshot.commentary import Commentary, Pace
 from whetstone.optimize.fewshot.halving import Plan, Rung, plan, smallest
 from whetstone.optimize.optimizer import Edit, SearchContext, SearchResult, tokens_a_call
 
@@ -35,14 +35,14 @@ class Challenger:
 class Race:
     """One race. Raises `InvalidInputError` when the budget does not carry its smallest form."""
 
-    def __init__(self, context: SearchContext, challengers: Sequence[Challenger]) -> None:
+    def __init__(self, context: SearchContext, challengers: Sequence[Challenger], pace: Pace) -> None:
         self._context = context
+        self._pace = pace
         self._repeats = context.spec.repeats
         self._plan = self._affordable(challengers)
         self._alive = list(challengers[: self._plan.rungs[0].candidates])
         self._tried = len(self._alive)
         self._scores: dict[str, Evaluation] = {}
-        self._calls_before = context.ledger.search_calls_made()
         self._problem = ""
         self._lineage: list[dict[str, Any]] = []
 
@@ -94,7 +94,7 @@ class Race:
     async def _climb(self, number: int, rung: Rung) -> StepResult:
         context = self._context
         alive = [challenger.candidate.id for challenger in self._alive]
-        commentary = Commentary(context, number, self._plan, self._calls(), alive, self._scores)
+        commentary = Commentary(context, number, self._plan, self._pace, alive, self._scores)
         return await context.evaluator.evaluate(
             context.name(f"rung-{number}"),
             self._work(rung),
@@ -129,14 +129,14 @@ class Race:
         found = self._found("completed")
         if found is None:
             return
-        context, leader = self._context, self._best()
+        context, leader = self._context, self.best
         context.improved(found)
         text = (
             f"round {number + 1} of {len(self._plan.rungs)}: candidate {leader.variant} leads with "
             f"{found.best.mean:.2f} on {rung.rows} validation rows, today's prompt has {found.incumbent.mean:.2f}"
         )
         extra = {"step": number + 1, "hypothesis": leader.hypothesis}
-        context.tell(self._calls() / (self._plan.calls * self._repeats), text, **extra)
+        context.tell(self._pace.share(context.ledger.search_calls_made()), text, **extra)
         context.progress.log(f"{text} ({leader.origin})", **extra)
 
     def _note(self, number: int, variant: int, evaluation: Evaluation, notes: str) -> None:
@@ -151,21 +151,19 @@ class Race:
             }
         )
 
-    def _calls(self) -> int:
-        """Calls of this race so far."""
-        return self._context.ledger.search_calls_made() - self._calls_before
-
     def _mean(self, challenger: Challenger) -> float:
         return self._scores[challenger.candidate.id].mean
 
-    def _best(self) -> Challenger:
+    @property
+    def best(self) -> Challenger:
+        """The leader: the best, then the shortest of the last rung."""
         return min(self._alive, key=lambda c: (-self._mean(c), c.candidate.tokens(), c.variant))
 
     def _found(self, finish_reason: str) -> SearchResult | None:
         """What the race has found so far; None before the first score."""
         if not any(challenger.candidate.id in self._scores for challenger in self._alive):
             return None
-        best = self._best()
+        best = self.best
         evaluation, incumbent = self._scores[best.candidate.id], self._scores[self._context.incumbent.id]
         return SearchResult(
             best=evaluation,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from statistics import median
 
 from whetstone.optimize.engine.evaluation import RowResult
 from whetstone.optimize.engine.evaluator import Evaluator
@@ -30,30 +31,42 @@ _SHOWN = "#shown"
 async def errors_of_bare_prompt(context: SearchContext, most_tokens: float) -> frozenset[str]:
     """Ids of training rows that the prompt without demonstrations answers wrongly, from a small balanced sample.
 
-    At most a tenth of the calls is spent on them, and none where that is too few to find any. Empty when nothing or
-    everything in the sample is wrong: then errors say nothing about which rows to show. `most_tokens`: estimated
-    tokens of the search's longest call.
+    At most a tenth of the calls is spent on them, and none where that is too few to find any. `most_tokens`:
+    estimated tokens of the search's longest call.
     """
     wanted = _ERRORS_FACTOR * context.spec.few_shot.demonstrations
     count = min(wanted, len(context.train), _affordable(context, most_tokens) // _ERRORS_SHARE)
     if count < max(wanted // 2, MIN_ROWS):
         return frozenset()
     rows = stratified(context.train, context.spec.seed, "bootstrap")[:count]
-    bare = (context.start.bare(), rows)
-    found, _ = await _answers(context, "bare", context.evaluator, "search", bare)
+    return await errors_of(context, "bare", context.start.bare(), rows, "the bare prompt")
+
+
+async def errors_of(
+    context: SearchContext, step: str, candidate: Candidate, rows: Sequence[Example], name: str
+) -> frozenset[str]:
+    """Ids of those of `rows` that `candidate`, called `name` in the log, answers wrongly.
+
+    Where it answers none rightly, as a graded metric rarely says, those that it answers worse than most. Empty when
+    that tells no rows apart, or the budget does not carry the step.
+    """
+    found, _ = await _answers(context, step, context.evaluator, "search", (candidate, rows))
     scores = {row.example: row.score for row in found if row.score is not None}
+    if not scores:
+        return frozenset()
     wrong = frozenset(row for row, score in scores.items() if score < PASSING_SCORE)
-    if scores:
-        context.progress.log(f"the bare prompt gets {len(wrong)} of {len(scores)} training rows wrong")
-    return wrong if len(wrong) < len(scores) else frozenset()
+    context.progress.log(f"{name} gets {len(wrong)} of {len(scores)} training rows wrong")
+    if len(wrong) < len(scores):
+        return wrong
+    middle = median(scores.values())
+    return frozenset(row for row, score in scores.items() if score < middle)
 
 
 async def bootstrap(context: SearchContext, most_tokens: float) -> list[Example]:
-    """The pool with a teacher's own answer in place of the recorded one where it passes the metric.
+    """Examples of the pool with a teacher's own answer, which passes the metric, in place of the recorded one.
 
     The teacher is the configured teacher model, or else the task's; it is asked under the incumbent. Whole waves are
-    asked at once, until three times as many answers passed as a set shows, or a quarter of the calls is spent;
-    other examples keep their verified answers.
+    asked at once, until three times as many answers passed as a set shows, or a quarter of the calls is spent.
     """
     wanted = _POOL_FACTOR * context.spec.few_shot.demonstrations
     affordable = _affordable(context, most_tokens)
@@ -75,7 +88,11 @@ async def bootstrap(context: SearchContext, most_tokens: float) -> list[Example]
         if stopped:
             break
     context.progress.log(f"{len(passed)} of {asked} answers of the teacher passed the metric")
-    return _with_answers(context.pool, passed)
+    return [
+        replace(example, expected=Answer(passed[example.id]), gold="teacher")
+        for example in context.pool
+        if example.id in passed
+    ]
 
 
 def _as_shown(context: SearchContext) -> list[Example]:
@@ -115,12 +132,3 @@ async def _answers(
         return [], stop
     result = await evaluator.evaluate(context.name(step), [work], purpose=purpose, stop=context.clock())
     return result.evaluations[candidate.id].rows, result.stopped
-
-
-def _with_answers(pool: Sequence[Example], passed: dict[str, str]) -> list[Example]:
-    return [
-        replace(example, expected=Answer(passed[example.id]), gold="teacher")
-        if example.id in passed
-        else example
-        for example in pool
-    ]

@@ -12,6 +12,7 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import Any, Literal
 
 from whetstone.errors import InvalidInputError
@@ -109,34 +110,29 @@ def decide(
 ) -> GateDecision:
     """Compare per-row scores (0..1) of two prompts on the same rows in the same order.
 
-    `groups[i]` names the group of row i (its trajectory, or its cluster of near-duplicates); rows of one group count
-    as one observation. A row's score may be the mean over repeats. `tokens` of incumbent and candidate and an
-    `equivalence_margin` allow `equivalent_shorter`. Deterministic for a seed. With equal prompts the chance of
-    `promoted` is at most about (1 - confidence) / 2, and so is that of `equivalent_shorter` for a candidate that is worse
-    by the margin. Takes up to a second; run it outside the event loop. Raises `InvalidInputError` for empty,
-    unequally long or non-finite input.
+    `groups[i]` names row i's group (trajectory, near-duplicates), which counts as one observation. A score may be the
+    mean over repeats. `tokens` (incumbent, candidate) and a margin allow `equivalent_shorter`. Deterministic for a
+    seed. An equal prompt is `promoted`, and one that is worse by the margin `equivalent_shorter`, with a chance of at
+    most about (1 - confidence) / 2. Takes up to a second, so not for the event loop. `InvalidInputError`: unusable input.
     """
-    _check(incumbent, candidate, groups, confidence, resamples)
-    _check_equivalence(tokens, equivalence_margin)
-    differences = [new - old for old, new in zip(incumbent, candidate, strict=True)]
+    _check_options(confidence, resamples, tokens, equivalence_margin)
+    differences = _differences(incumbent, candidate, groups)
     clusters = _clusters(differences, groups)
-    # Scores are 0..1; a metric of the user's own that goes beyond gets the room that it uses.
-    span = max(1.0, *(abs(difference) for difference in differences))
-    bounds, sign_p = _test(clusters, span, random.Random(seed), confidence, resamples)
-    n = len(differences)
+    bounds, sign_p = _test(clusters, _span(differences), random.Random(seed), confidence, resamples)
+    n, wins, losses = len(differences), *_wins_and_losses(differences)
     verdict = GateDecision(
         decision=_verdict(bounds, _margin(tokens, equivalence_margin)),
-        delta=math.fsum(differences) / n,
+        delta=fmean(differences),
         interval=bounds,
         n=n,
         groups=len(clusters),
-        wins=sum(difference > _EPSILON for difference in differences),
-        losses=sum(difference < -_EPSILON for difference in differences),
-        ties=sum(abs(difference) <= _EPSILON for difference in differences),
+        wins=wins,
+        losses=losses,
+        ties=n - wins - losses,
         sign_p=sign_p,
         wilcoxon_p=signed_rank_p(clusters),
-        incumbent_mean=math.fsum(incumbent) / n,
-        candidate_mean=math.fsum(candidate) / n,
+        incumbent_mean=fmean(incumbent),
+        candidate_mean=fmean(candidate),
         confidence=confidence,
         tokens=tokens,
         equivalence_margin=equivalence_margin,
@@ -193,13 +189,10 @@ def _with_needs(verdict: GateDecision, clusters: Sequence[Group]) -> GateDecisio
     return replace(verdict, rows_needed=rows, groups_needed=math.ceil(rows * len(clusters) / verdict.n))
 
 
-def _check(
-    incumbent: Sequence[float],
-    candidate: Sequence[float],
-    groups: Sequence[str],
-    confidence: float,
-    resamples: int,
-) -> None:
+def _differences(
+    incumbent: Sequence[float], candidate: Sequence[float], groups: Sequence[str]
+) -> list[float]:
+    """Candidate minus incumbent, row by row."""
     if not incumbent:
         msg = "there are no test rows to compare the prompts on"
         raise InvalidInputError(msg)
@@ -212,18 +205,31 @@ def _check(
     if not all(map(math.isfinite, (*incumbent, *candidate))):
         msg = "every score must be a finite number"
         raise InvalidInputError(msg)
+    return [new - old for old, new in zip(incumbent, candidate, strict=True)]
+
+
+def _check_options(
+    confidence: float, resamples: int, tokens: tuple[int, int] | None, margin: float | None
+) -> None:
     if not MIN_CONFIDENCE <= confidence < 1 or resamples < _MIN_RESAMPLES:
         msg = f"confidence must be in {MIN_CONFIDENCE}..1 and resamples at least {_MIN_RESAMPLES}"
         raise InvalidInputError(msg)
-
-
-def _check_equivalence(tokens: tuple[int, int] | None, margin: float | None) -> None:
     if margin is not None and not 0 < margin < 1:
         msg = "the equivalence margin must be between 0 and 1"
         raise InvalidInputError(msg)
     if margin is not None and tokens is None:
         msg = "an equivalence margin needs the tokens of both prompts"
         raise InvalidInputError(msg)
+
+
+def _span(differences: Sequence[float]) -> float:
+    """The largest possible difference: of scores 0..1 it is 1; a user's metric that goes beyond gets what it uses."""
+    return max(1.0, *(abs(difference) for difference in differences))
+
+
+def _wins_and_losses(differences: Sequence[float]) -> tuple[int, int]:
+    wins = sum(difference > _EPSILON for difference in differences)
+    return wins, sum(difference < -_EPSILON for difference in differences)
 
 
 def _clusters(differences: Sequence[float], groups: Sequence[str]) -> list[Group]:

@@ -24,7 +24,7 @@ DIFFERING = 0.3
 GAINS = (0.05, 0.1, 0.2)
 MIN_CONFIDENCE = 0.5
 
-_EXACT_UNITS = 200
+_EXACT_UNITS = 100
 _PRECISION = 1e-3
 _EPSILON = 1e-9
 _NORMAL = NormalDist()
@@ -151,8 +151,8 @@ def groups_for_equivalence(clusters: Sequence[Group], slack: float, confidence: 
     if slack <= _EPSILON:
         return None
     tail = (1 - confidence) / 2
-    # Even if no row ever differs, a loss of `slack` must have had the chance to show.
-    without_losses = math.ceil(math.log(tail) / math.log1p(-min(slack, 0.999)))
+    # Even if no row ever differs, a loss of `slack` must have had the chance to show (the bound is 1 % too careful).
+    without_losses = math.ceil(1.01 * math.log(tail) / math.log1p(-min(slack, 0.999)))
     return max(_by_interval(clusters, slack, tail), without_losses, len(clusters) + 1)
 
 

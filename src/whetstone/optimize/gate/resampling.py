@@ -144,9 +144,9 @@ def _exact_means(groups: Sequence[Group]) -> dict[float, float] | None:
     remaining = count
     while remaining and power is not None and sums is not None:
         if remaining % 2:
-            sums = _convolved(sums, power)
+            sums = _likely(_convolved(sums, power))
         remaining //= 2
-        power = _convolved(power, power) if remaining else power
+        power = _likely(_convolved(power, power)) if remaining else power
     if power is None or sums is None:
         return None
     return {total / (scale * count * rows): chance for total, chance in sums.items()}
@@ -168,23 +168,28 @@ def _convolved(one: Mapping[int, float], other: Mapping[int, float]) -> dict[int
     for value, chance in one.items():
         for added, its_chance in other.items():
             sums[value + added] += chance * its_chance
+    return sums
+
+
+def _likely(sums: dict[int, float] | None) -> dict[int, float] | None:
+    if sums is None:
+        return None
     return {value: chance for value, chance in sums.items() if chance > _NEGLIGIBLE}
 
 
 def _exact_sums(sizes: Sequence[float]) -> list[tuple[float, float]] | None:
     """The distinct sums under all signs with their chances; None if there are too many of them."""
-    if len(sizes) > _FEW_SIZES and _common_scale(sizes) is None:
+    scale = _common_scale(sizes) or (10**_DECIMALS if len(sizes) <= _FEW_SIZES else None)
+    if scale is None:
         return None
-    chances = {0.0: 1.0}
-    for size in sizes:
-        longer: dict[float, float] = defaultdict(float)
-        for value, chance in chances.items():
-            longer[round(value + size, _DECIMALS)] += chance / 2
-            longer[round(value - size, _DECIMALS)] += chance / 2
-        if len(longer) > _MAX_EXACT_SUMS:
+    chances: dict[int, float] = {0: 1.0}
+    for size, count in Counter(round(size * scale) for size in sizes).items():
+        of_this_size = {size * (2 * up - count): math.comb(count, up) / 2**count for up in range(count + 1)}
+        longer = _convolved(chances, of_this_size)
+        if longer is None or len(longer) > _MAX_EXACT_SUMS:
             return None
         chances = longer
-    return list(chances.items())
+    return [(total / scale, chance) for total, chance in chances.items()]
 
 
 def _random_sums(sizes: Sequence[float], rng: random.Random, flips: int) -> list[float]:

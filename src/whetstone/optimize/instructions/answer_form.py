@@ -66,7 +66,9 @@ def _fields(objects: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
             continue
         having = [(group, found[key]) for group, found in objects if key in found]
         written = [(group, orjson.dumps(value).decode()) for group, value in having]
-        values = _common(((group, text) for group, text in written if len(text) <= _LONGEST_VALUE), len(having))
+        values = _common(
+            ((group, text) for group, text in written if len(text) <= _LONGEST_VALUE), len(having)
+        )
         kinds = ", ".join(sorted({_kind(value) for _, value in having}))
         lines.append(f'Key "{key}" in {count / len(objects):.0%}: {values or kinds}')
     return lines
@@ -102,5 +104,12 @@ def _object(text: str) -> Mapping[str, Any] | None:
 
 
 def _kind(value: Any) -> str:
-    names = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
+    names = {
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        str: "text",
+        list: "a list",
+        dict: "an object",
+    }
     return names.get(type(value), "null")

@@ -43,7 +43,9 @@ class Board:
         self._context = context
         self._space = space
         self._repeats = context.spec.repeats
+        self.start = Arm(0, Point(0, 0, 0), context.start, space.origin(Point(0, 0, 0)))
         self._arms: dict[str, Arm] = {}
+        self._standing: dict[str, Evaluation] = {}
 
     @property
     def arms(self) -> list[Arm]:
@@ -58,8 +60,16 @@ class Board:
 
     def known(self, candidate: Candidate, rows: Sequence[Example] | None = None) -> Evaluation:
         """What is known of `candidate` on `rows` (by default all)."""
-        chosen = self.rows if rows is None else rows
-        return self._context.evaluator.collect(candidate, chosen, self._repeats)
+        if rows is not None:
+            return self._context.evaluator.collect(candidate, rows, self._repeats)
+        if candidate.id not in self._standing:
+            found = self._context.evaluator.collect(candidate, self.rows, self._repeats)
+            self._standing[candidate.id] = found
+        return self._standing[candidate.id]
+
+    def refresh(self) -> None:
+        """New answers are known."""
+        self._standing.clear()
 
     def cost(self, candidates: Sequence[Candidate]) -> int:
         """Calls that scoring `candidates` on all rows still takes."""
@@ -119,6 +129,12 @@ class Board:
             if not self.validated(arm.candidate) and not self.hopeless(arm.candidate)
         ]
         return sorted(found, key=lambda each: (-each[1], each[0].candidate.tokens(), each[0].number))
+
+    def best(self) -> Arm:
+        """The arm (or the start) with the best estimated score."""
+        estimates = self._estimates()
+        known = [arm for arm in (self.start, *self.arms) if arm.candidate.id in estimates]
+        return max(known, key=lambda arm: (estimates[arm.candidate.id], -arm.number), default=self.start)
 
     def top_score(self) -> float:
         """Mean of the best reference or fully validated arm."""

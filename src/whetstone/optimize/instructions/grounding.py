@@ -9,17 +9,18 @@ from random import Random
 from whetstone.optimize.engine.evaluation import RowResult
 from whetstone.optimize.engine.program import Candidate
 from whetstone.optimize.engine.randomness import derived
-from whetstone.optimize.engine.reflection import fit, reflection_request, show_example
+from whetstone.optimize.engine.reflection import fit, reflection_request, show_example, trim
 from whetstone.optimize.instructions.answer_form import describe_answers
 from whetstone.optimize.optimizer import SearchContext, tokens_a_call
 from whetstone.optimize.rows.examples import Example
 from whetstone.optimize.rows.stratified import stratified
 
 RIGHT = 0.999
-_FEWEST_PROPOSALS = 4
+FEWEST_PROPOSALS = 4
 """With fewer proposals left than this, none is spent on a summary."""
 _SUMMARY_ROWS = 8
 _SUMMARY_TOKENS = 400
+_LONGEST_SUMMARY = 2_500
 _MOST_TOKENS = 24_000
 _ROW_CHARACTERS = 2_000
 
@@ -38,7 +39,9 @@ class Material:
 
     def drawn(self, rng: Random, failures: int, solved: int) -> tuple[list[Answered], list[Answered]]:
         """Some failures, the worse the likelier, and some solved rows."""
-        weighted = [(rng.random() ** (1 / (2 - _score(each))), place) for place, each in enumerate(self.failures)]
+        weighted = [
+            (rng.random() ** (1 / (2 - _score(each))), place) for place, each in enumerate(self.failures)
+        ]
         chosen = [self.failures[place] for _, place in sorted(weighted, reverse=True)[:failures]]
         return chosen, rng.sample(self.solved, min(solved, len(self.solved)))
 
@@ -58,14 +61,13 @@ async def answered(
     start = wave * count % max(len(order), 1)
     rows = [*order[start:], *order[:start]][:count]
     work = [(candidate, rows)]
-    repeats = 1  # one answer shows how a row fails
-    calls = context.evaluator.cost(work, repeats)
+    calls = context.evaluator.cost(work)  # one answer a row shows how it fails, however many repeats count
     step = f"reflect-{wave}"
     stop = await context.may_start(step, calls, calls * tokens_a_call([candidate], rows)) if calls else None
     if stop is None and rows:
         result = await context.evaluator.evaluate(context.name(step), work, stop=context.clock())
         stop = result.stopped
-    found = context.evaluator.collect(candidate, rows, repeats)
+    found = context.evaluator.collect(candidate, rows)
     by_id = {row.example: row for row in found.rows if row.score is not None}
     pairs = [(row, by_id[row.id]) for row in rows if row.id in by_id]
     failures = [(row, result) for row, result in pairs if (result.score or 0.0) < RIGHT]
@@ -80,7 +82,7 @@ async def summary(context: SearchContext, material: Material) -> str:
     """What the data is like: our counts, and the reflection model's words where a proposal can be spared for them."""
     counted = describe_answers(context.train)
     left = context.ledger.proposals_left()
-    if left is not None and left < _FEWEST_PROPOSALS:
+    if left is not None and left < FEWEST_PROPOSALS:
         return counted
     rng = derived(context.spec.seed, context.name("summary"), "rows")
     failures, solved = material.drawn(rng, _SUMMARY_ROWS // 2, _SUMMARY_ROWS // 2)
@@ -91,7 +93,7 @@ async def summary(context: SearchContext, material: Material) -> str:
     text = _SUMMARY.format(goal=context.goal, counted=counted, rows=_numbered(rows))
     request = reflection_request(text, answer_tokens=min(_SUMMARY_TOKENS, room_tokens(context) // 4))
     (said,) = await context.proposer.ask(context.name("summary"), [request])
-    return "\n".join(part for part in ((said or "").strip(), counted) if part)
+    return "\n".join(part for part in (trim((said or "").strip(), _LONGEST_SUMMARY), counted) if part)
 
 
 _SUMMARY = """\

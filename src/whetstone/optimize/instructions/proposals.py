@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from whetstone.optimize.engine.guards import placeholders
 from whetstone.optimize.engine.program import PROMPT
@@ -21,6 +22,8 @@ _FAILURES = 5
 _SOLVED = 2
 _LONGEST_HYPOTHESIS = 300
 _ANSWER_TOKENS = (1024, 4096)
+_WAVES_SHARE = 1 / 6
+"""Of the tokens that are left, for one wave."""
 _FEWEST_WORDS = 40
 _LEAST_VARIETY = 0.2
 
@@ -53,6 +56,7 @@ class Proposals:
         tips = draw(count, rng, failures=bool(material.failures), attempts=len(attempts) > 2)
         asked = [self._request(number, place, tip, material, attempts) for place, tip in enumerate(tips)]
         answer_tokens = self._answer_tokens(material.candidate.prompt)
+        asked = asked[: self._affordable([each.text for each in asked], answer_tokens)]
         answers = await context.proposer.ask(
             context.name(f"wave-{number}"),
             [
@@ -91,6 +95,17 @@ class Proposals:
         )
         return _Asked(text, tip, tuple(failures))
 
+    def _affordable(self, texts: Sequence[str], answer_tokens: int) -> int:
+        """How many of the requests stay within a wave's share of the tokens that are left; one in any case."""
+        limit = self._context.ledger.limits.max_tokens
+        if limit is None:
+            return len(texts)
+        left = (limit - self._context.ledger.tokens()) * _WAVES_SHARE
+        costs = accumulate(
+            estimate_tokens([{"role": "user", "content": text}]) + answer_tokens for text in texts
+        )
+        return max(1, sum(cost <= left for cost in costs))
+
     def _answer_tokens(self, prompt: str) -> int:
         """Room for an answer: twice the present prompt and some thoughts."""
         least, most = _ANSWER_TOKENS
@@ -111,9 +126,13 @@ class Proposals:
             return problem
         self._seen.add(_normal(text))
         said = parse_tag(answer, "hypothesis")
-        hypothesis = asked.tip.hypothesis if said is None else trim(" ".join(said.split()), _LONGEST_HYPOTHESIS)
+        hypothesis = (
+            asked.tip.hypothesis if said is None else trim(" ".join(said.split()), _LONGEST_HYPOTHESIS)
+        )
         evidence = tuple(row for row, _ in asked.failures)
-        return Instruction(text, f"proposal {len(self._seen) - 1} ({asked.tip.name})", hypothesis, evidence, number)
+        return Instruction(
+            text, f"proposal {len(self._seen) - 1} ({asked.tip.name})", hypothesis, evidence, number
+        )
 
     def _useless(self, text: str, asked: _Asked) -> str | None:
         normal = _normal(text)

@@ -54,7 +54,9 @@ def compose(
         f"Attempt with score {each.score:.2f} of 1 ({each.answers} answers):\n{text}"
         for each, text in zip(best, tried, strict=True)
     ]
-    placeholders = f"\n- Keep these placeholders exactly as they are, as often as they occur: {', '.join(keep)}"
+    placeholders = (
+        f"\n- Keep these placeholders exactly as they are, as often as they occur: {', '.join(keep)}"
+    )
     return _FRAME.format(
         goal=goal,
         summary=_section("The data", [said] if said else []),
@@ -76,7 +78,7 @@ What is rewarded: {goal}
 {prompt}
 {failures}{solved}{attempts}
 # What to write
-Better instructions for the same task, complete, for a model that sees nothing but them and the next case. {advice}
+Better instructions for the same task, complete, for a model that sees them, at most a few solved cases, and then the next case. {advice}
 - Keep what the cases show to be right; mend what they show to go wrong.
 - State general rules. Do not copy passages of the cases: new ones will come.
 - Every word costs: leave out what changes no answer.{keep}
@@ -90,7 +92,7 @@ def repeats_question(text: str, advice: str) -> bool:
     """Whether a proposal holds a line of the request itself, or is a piece of it."""
     said = _folded(text)
     lines = [_folded(line) for line in (*_FRAME.split("\n"), advice)]
-    return any(len(line) >= _WHOLE_LINE and line in said or said in line for line in lines)
+    return any((len(line) >= _WHOLE_LINE and line in said) or said in line for line in lines)
 
 
 def _folded(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import NamedTuple
@@ -54,10 +54,18 @@ class Space:
     """Grows by a wave of instructions at a time. Point (0, 0, 0) is the candidate that the search starts from."""
 
     def __init__(self, context: SearchContext) -> None:
+        self._context = context
         self._start = context.start
         self.instructions = [Instruction(context.start.prompt, "the present instructions")]
-        self.shown = _shown(context)
+        self.shown = [_own(context)]
         self.renderings = _RENDERINGS[context.spec.few_shot.demonstration_format]
+
+    def learn(self, errors: Collection[str]) -> None:
+        """Add the demonstrations, now that the present prompt is known to get some training rows (`errors`) wrong.
+
+        Compares the training rows with each other: seconds of CPU for thousands of them.
+        """
+        self.shown = [_own(self._context), *_others(self._context, errors)]
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -95,16 +103,22 @@ class Space:
         return f"{instruction}, {len(shown.demonstrations)} demonstrations ({shown.name}){form}"
 
 
-def _shown(context: SearchContext) -> list[Shown]:
-    """The start's own demonstrations, none, and the sets. In the zero-shot mode the start's own only."""
+def _own(context: SearchContext) -> Shown:
+    return Shown("those of the prompt so far", context.start.demonstrations)
+
+
+def _others(context: SearchContext, errors: Collection[str]) -> list[Shown]:
+    """No demonstrations, if the start has some, and the sets; nothing in the zero-shot mode."""
     options, start = context.spec.instructions, context.start
-    own = Shown("those of the prompt so far", start.demonstrations)
     if not options.demonstration_sets:
-        return [own]
-    room = context.room - max(estimate_tokens(row.messages) + row.max_tokens for row in context.validation)
+        return []
+    longest = max(estimate_tokens(row.messages) + row.max_tokens for row in context.validation)
+    room = min(context.guard.max_tokens, context.room - longest)
+
+    instructions = start.bare().tokens()
 
     def fits(examples: Sequence[Example]) -> bool:
-        return replace(start, demonstrations=_demonstrations(examples), rendering="turns").tokens() <= room
+        return instructions + sum(example.tokens for example in examples) <= room
 
     sets = demonstration_sets(
         context.pool,
@@ -112,11 +126,11 @@ def _shown(context: SearchContext) -> list[Shown]:
         random_sets=options.demonstration_sets,
         seed=context.spec.seed,
         fits=fits,
+        errors=errors,
     )
-    found = [own, *([Shown("none", ())] if start.demonstrations else [])]
-    for chosen in sets[: options.demonstration_sets]:
-        found.append(Shown(chosen.family, _demonstrations(chosen.examples)))
-    return found
+    none = [Shown("none", ())] if start.demonstrations else []
+    tried = sets[: options.demonstration_sets]
+    return [*none, *(Shown(chosen.family, _demonstrations(chosen.examples)) for chosen in tried)]
 
 
 def _demonstrations(examples: Sequence[Example]) -> tuple[Demonstration, ...]:

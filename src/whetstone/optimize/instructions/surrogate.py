@@ -42,7 +42,9 @@ def suggest(
             if len(chosen) == count:
                 return chosen
     ranked = sorted(points, key=_marginals(observations))
-    for candidate in ranked:  # the sampler asks only for what is known or refused: the most promising of the others
+    for (
+        candidate
+    ) in ranked:  # the sampler asks only for what is known or refused: the most promising of the others
         if len(chosen) == count:
             break
         if candidate not in chosen and usable(candidate) == candidate:
@@ -55,14 +57,12 @@ def _asked(observations: Sequence[Observation], shape: tuple[int, int, int], see
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    space = {
+    space: dict[str, optuna.distributions.BaseDistribution] = {
         name: optuna.distributions.CategoricalDistribution(tuple(range(size)))
         for name, size in zip(Point._fields, shape, strict=True)
         if size > 1
     }
-    sampler = optuna.samplers.TPESampler(
-        seed=seed, multivariate=True, constant_liar=True, n_startup_trials=1
-    )
+    sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True, n_startup_trials=1)
     study = optuna.create_study(sampler=sampler, direction="maximize")
     for point, value in observations:
         params = {name: index for name, index in point._asdict().items() if name in space}

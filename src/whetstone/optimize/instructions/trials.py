@@ -10,17 +10,19 @@ from whetstone.optimize.engine.program import Candidate
 from whetstone.optimize.engine.randomness import derived
 from whetstone.optimize.instructions.board import Arm, Board
 from whetstone.optimize.instructions.planning import Plan
+from whetstone.optimize.instructions.rounds import at_once
 from whetstone.optimize.instructions.space import Point, Space
 from whetstone.optimize.instructions.surrogate import suggest
 from whetstone.optimize.instructions.winner import Winner
 from whetstone.optimize.optimizer import SearchContext, tokens_a_call
 from whetstone.optimize.rows.examples import Example
 
-_ROUNDS_IN_FLIGHT = 3
-_MOST_AT_ONCE = 5
 _DOUBTS = 2.0
 """An arm so many standard errors below the best full score is not validated any more."""
 _PERFECT = 1 - 1e-9
+
+TOO_DEAR = ("budget_tokens", "budget_cost")
+"""Limits that forbid a large step and may allow a small one."""
 
 Batch = list[tuple[Arm, list[Example]]]
 
@@ -32,7 +34,9 @@ class Trials:
     has a fully validated candidate.
     """
 
-    def __init__(self, context: SearchContext, plan: Plan, space: Space, board: Board, winner: Winner) -> None:
+    def __init__(
+        self, context: SearchContext, plan: Plan, space: Space, board: Board, winner: Winner
+    ) -> None:
         self._context = context
         self._plan = plan
         self._space = space
@@ -70,7 +74,8 @@ class Trials:
             if not batch:
                 return None
             rows = [] if full is None else [(full, list(self._board.rows))]
-            if stop := await self._evaluate(f"trials-{self._batches}", wave, [*rows, *batch]):
+            shortest = min(batch, key=lambda each: each[0].candidate.tokens())
+            if stop := await self._try(f"trials-{self._batches}", wave, [*rows, *batch], shortest):
                 return stop
             self._since_full = len(batch) if full else self._since_full + len(batch)
             self._batches += 1
@@ -84,7 +89,7 @@ class Trials:
             if not chosen:
                 return None
             work = [(arm, list(self._board.rows)) for arm in chosen]
-            if stop := await self._evaluate(f"final-{turn}", wave, work):
+            if stop := await self._try(f"final-{turn}", wave, work, work[0]):
                 return stop
         return None
 
@@ -120,8 +125,7 @@ class Trials:
     async def _batch(self, most: int, full: Arm | None) -> Batch:
         """The next arms to try and their rows; nothing when the calls or the candidates are used up."""
         per_arm = self._plan.minibatch * self._context.spec.repeats
-        width = -(-_ROUNDS_IN_FLIGHT * self._context.evaluator.width // per_arm)
-        count = min(most, max(1, min(width, _MOST_AT_ONCE)))
+        count = min(most, at_once(per_arm, self._context.evaluator.width))
         if count < 1:
             return []
         points: list[Point] = []
@@ -161,6 +165,13 @@ class Trials:
             return None
         return point
 
+    async def _try(self, step: str, wave: int, work: Batch, alone: tuple[Arm, list[Example]]) -> str | None:
+        """Evaluate `work`, or only what must be known, `alone`, where the tokens or the money do not carry more."""
+        stop = await self._evaluate(step, wave, work)
+        if stop in TOO_DEAR and len(work) > 1:
+            await self._evaluate(f"{step}-alone", wave, [alone])
+        return stop
+
     async def _evaluate(self, step: str, wave: int, work: Sequence[tuple[Arm, list[Example]]]) -> str | None:
         context, repeats = self._context, self._context.spec.repeats
         pairs: list[tuple[Candidate, Sequence[Example]]] = [(arm.candidate, rows) for arm, rows in work]
@@ -172,6 +183,7 @@ class Trials:
         result = await context.evaluator.evaluate(
             context.name(step), pairs, stop=context.clock(), repeats=repeats
         )
+        self._board.refresh()
         for arm, rows in work:
             self._board.note(arm, rows, wave)
         self._winner.announce()

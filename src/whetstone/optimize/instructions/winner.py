@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Sequence
+from typing import Any
 
 from whetstone.optimize.engine.evaluation import Evaluation
 from whetstone.optimize.engine.program import PROMPT, Candidate
@@ -90,7 +92,24 @@ class Winner:
             finish_reason=reason,
             lineage=list(self._board.lineage),
             edits=edits,
+            frontier=self._frontier(arm),
         )
+
+    def _frontier(self, chosen: Arm) -> list[dict[str, Any]]:
+        """The other fully validated candidates that none beats in score and length at once, the best first."""
+        scored = [(self._board.known(arm.candidate).mean, arm) for arm in self._board.finished()]
+        scored.sort(key=lambda each: (-each[0], each[1].candidate.tokens(), each[1].number))
+        front: list[dict[str, Any]] = []
+        shortest = math.inf
+        for score, arm in scored:
+            tokens = arm.candidate.tokens()
+            if tokens >= shortest:
+                continue
+            shortest = tokens
+            if arm.candidate.id != chosen.candidate.id:
+                found = {"prompt": arm.candidate.prompt, "score": score, "promptTokenCount": tokens}
+                front.append({**found, "origin": arm.origin})
+        return front
 
     async def _check(self, arm: Arm) -> None:
         """Ask the start and the new instructions the training rows that motivated them, if calls are left for it."""
@@ -128,7 +147,5 @@ class Winner:
 
 
 def _diff(before: str, after: str) -> str:
-    lines = difflib.unified_diff(
-        before.splitlines(), after.splitlines(), "before", "after", lineterm="", n=1
-    )
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), "before", "after", lineterm="", n=1)
     return "\n".join(lines)

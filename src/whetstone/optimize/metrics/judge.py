@@ -173,7 +173,7 @@ class JudgeScorer:
                 {"role": "assistant", "content": _cut(reply) or "(empty)"},
                 {"role": "user", "content": _AGAIN.format(reason=error)},
             )
-        second = replace(request, messages=(*request.messages, *again), repeat=request.repeat + 1)
+        second = replace(request, messages=(*request.messages, *again))
         reply = (await self._client.complete(second)).text
         try:
             return read(reply)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from whetstone.errors import InvalidInputError
-from whetstone.optimize.metrics.types import Metric
+from whetstone.optimize.metrics.types import UserMetric
 
 
 def is_metric_reference(name: str) -> bool:
@@ -17,7 +17,7 @@ def is_metric_reference(name: str) -> bool:
     return ":" in name
 
 
-def load_metric_reference(reference: str, directory: Path | None = None) -> Metric:
+def load_metric_reference(reference: str, directory: Path | None = None) -> UserMetric:
     """The metric that `package.module:function` names. Imports the module, so never call it with a name that came
     over HTTP. Modules are also looked for in `directory`, first.
 
@@ -40,7 +40,7 @@ def load_metric_reference(reference: str, directory: Path | None = None) -> Metr
     problem = unfit(found)
     if problem:
         raise InvalidInputError(f"The metric {reference} {problem}")
-    metric: Metric = found
+    metric: UserMetric = found
     return metric
 
 

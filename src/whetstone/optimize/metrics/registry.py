@@ -20,7 +20,7 @@ from whetstone.optimize.metrics.exact import exact
 from whetstone.optimize.metrics.json_fields import json_fields
 from whetstone.optimize.metrics.references import unfit
 from whetstone.optimize.metrics.text import text
-from whetstone.optimize.metrics.types import Metric
+from whetstone.optimize.metrics.types import Metric, UserMetric
 
 ENTRY_POINT_GROUP = "whetstone.metrics"
 JUDGE = "judge"
@@ -38,7 +38,7 @@ _METRICS: dict[str, Metric] = {
 }
 
 
-def register_metric(name: str, metric: Metric) -> None:
+def register_metric(name: str, metric: UserMetric) -> None:
     """Make `metric` known as `name`.
 
     Raises ValueError for a name that is taken, or is more than letters, digits, `_`, `-` and `.`; TypeError for a

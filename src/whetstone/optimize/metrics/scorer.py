@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from whetstone.datasets.expected import answer_text
 from whetstone.optimize.metrics.coercion import as_score
 from whetstone.optimize.metrics.parsing import quote
-from whetstone.optimize.metrics.types import Answer, Metric, MetricError, Score
+from whetstone.optimize.metrics.types import Answer, MetricError, Score, UserMetric
 
 if TYPE_CHECKING:  # rows are built of answers, so at run time they import this package
     from whetstone.optimize.rows.examples import Example
@@ -45,7 +45,7 @@ class MetricScorer:
     taken over 20 ms, it is called on threads, several at a time, so that it holds up neither calls nor a cancel.
     """
 
-    def __init__(self, name: str, metric: Metric) -> None:
+    def __init__(self, name: str, metric: UserMetric) -> None:
         self.name = name
         self._metric = metric
         self._takes_example = takes_example(metric)
@@ -78,7 +78,7 @@ def _plain_feedback(score: Score, example: Example, given: Answer) -> str:
     return f"Scored {score.value:.2f}. Expected {quote(example.expected_text)}, got {got}."
 
 
-def takes_example(metric: Metric) -> bool:
+def takes_example(metric: UserMetric) -> bool:
     """Whether a metric has a parameter `example`, or takes any keyword."""
     try:
         parameters = inspect.signature(metric).parameters

@@ -9,9 +9,11 @@ blanks between words are compared by character.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from operator import add
 
 from whetstone.optimize.metrics.parsing import quote
 from whetstone.optimize.metrics.types import Answer, Score
@@ -20,6 +22,7 @@ MAX_LENGTH = 8_000
 """Characters that are compared; an answer of 512 tokens is well below."""
 MAX_ORDER = 6
 _MENTIONED = 8
+_ASCII_WORDS = re.compile(r"[A-Za-z0-9]+|[$+<=>^`|~]")
 
 _UNSPACED = (
     (0x0E00, 0x0EFF),  # Thai, Lao
@@ -62,6 +65,8 @@ def normalise(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """The words of a normalised text; single characters in scripts without blanks, and for symbols and emoji."""
+    if text.isascii():
+        return _ASCII_WORDS.findall(text)
     found: list[str] = []
     open_word = False
     for character in text:
@@ -89,30 +94,35 @@ def _is_unspaced(character: str) -> bool:
 def _ngram_f(wanted: str, got: str) -> float:
     """chrF with equal weight of precision and recall (which makes it symmetric), blanks left out."""
     wanted, got = wanted.replace(" ", ""), got.replace(" ", "")
-    orders = range(1, min(MAX_ORDER, len(wanted), len(got)) + 1)
+    orders = min(MAX_ORDER, len(wanted), len(got))
     if not orders:
         return 0.0
-    shares = [_overlap(_ngrams(wanted, order), _ngrams(got, order)) for order in orders]
-    recall = sum(share[0] for share in shares) / len(shares)
-    precision = sum(share[1] for share in shares) / len(shares)
-    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-
-
-def _ngrams(text: str, order: int) -> Counter[str]:
-    return Counter(text[start : start + order] for start in range(len(text) - order + 1))
+    recall = precision = 0.0
+    mine, theirs = list(wanted), list(got)
+    for order in range(1, orders + 1):
+        if order > 1:  # the n-grams of each order are those of the order before, each with one more character
+            mine, theirs = list(map(add, mine, wanted[order - 1 :])), list(map(add, theirs, got[order - 1 :]))
+        common = _common(Counter(mine), Counter(theirs))
+        recall += common / len(mine)
+        precision += common / len(theirs)
+    return _f1(recall / orders, precision / orders)
 
 
 def _multiset_f1(wanted: Counter[str], got: Counter[str]) -> float:
     if not wanted or not got:
         return 0.0
-    recall, precision = _overlap(wanted, got)
+    common = _common(wanted, got)
+    return _f1(common / wanted.total(), common / got.total())
+
+
+def _f1(recall: float, precision: float) -> float:
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
-def _overlap(wanted: Counter[str], got: Counter[str]) -> tuple[float, float]:
-    """The share of `wanted` that is in `got`, and the share of `got` that is in `wanted`."""
-    common = sum((wanted & got).values())
-    return common / wanted.total(), common / got.total()
+def _common(wanted: Counter[str], got: Counter[str]) -> int:
+    """The size of what two multisets share."""
+    keys = wanted.keys() & got.keys()
+    return sum(map(min, map(wanted.__getitem__, keys), map(got.__getitem__, keys)))
 
 
 def _difference(wanted: Counter[str], got: Counter[str]) -> str:

@@ -43,6 +43,9 @@ Metric = Callable[..., Score]
 Deterministic. The built-in ones never raise, whatever the answers hold.
 """
 
+UserMetric = Callable[..., Any]
+"""A metric of a user's own: called in the same way, it may give whatever `coercion.as_score` reads."""
+
 
 class MetricError(WhetstoneError):
     """A metric failed on a row, or gave something that is no score. The row has no score then, not a low one."""

@@ -12,6 +12,7 @@ from whetstone.datasets.split import SIDES, Side
 from whetstone.errors import InvalidInputError
 from whetstone.lm.types import Message, content_text
 from whetstone.optimize.engine.tokens import estimate_tokens
+from whetstone.optimize.metrics.accepted import without_accepted
 from whetstone.optimize.metrics.types import Answer
 
 MAX_OUTPUT_TOKENS = 512
@@ -58,7 +59,7 @@ class Example:
     @property
     def expected_text(self) -> str:
         """The right answer as a model would write it; tool calls become JSON."""
-        return answer_text(self.expected.text, self.expected.tool_calls)
+        return answer_text(self.expected.text, without_accepted(self.expected.tool_calls))
 
     @property
     def tokens(self) -> int:

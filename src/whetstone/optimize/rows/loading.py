@@ -45,26 +45,52 @@ class LoadedRows:
         return {
             "counts": {split: len(self.of(split)) for split in SIDES},
             "hashes": {split: content_hash(self.of(split)) for split in SIDES},
+            "gold": dict(Counter(each.gold for split in SIDES for each in self.of(split))),
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a file or folder holds of one task: how many rows, those with a right answer, and those without."""
+
+    task: str
+    rows: int
+    verified: tuple[Example, ...]
+    unverified: tuple[Example, ...]
+    notes: tuple[str, ...] = ()
+
+    def report(self) -> dict[str, Any]:
+        """What makes two readings the same data."""
+        return {"rows": self.rows, "hash": content_hash((*self.verified, *self.unverified))}
+
+
 def load(path: Path, task: str | None, seed: int) -> LoadedRows:
-    """The rows of `task` (None: the task with the most verified rows) in a dataset's folder or a JSONL file.
+    """The verified rows of `task` (None: the task with the most of them) in a dataset's folder or a JSONL file.
 
     Raises `NotFoundError` without such a file, `InvalidInputError` when there are too few verified rows (the
     message counts them and says what to do).
     """
+    reading = read(path, task)
+    return divide(reading, reading.verified, seed)
+
+
+def read(path: Path, task: str | None) -> Reading:
+    """The rows of `task`, whether they are enough or not. Raises as `load` does otherwise."""
     if not path.exists():
         raise NotFoundError(f"There is no dataset at {path.name}")
-    found = _from_directory(path, task) if path.is_dir() else _from_file(path, task)
-    name, rows, examples, notes = found
-    _check_enough(name, rows, len(examples))
+    return _from_directory(path, task) if path.is_dir() else _from_file(path, task)
+
+
+def divide(reading: Reading, usable: Sequence[Example], seed: int) -> LoadedRows:
+    """The splits of the `usable` rows of a reading: those that they came with, else new ones."""
+    name, examples, notes = reading.task, list(usable), reading.notes
+    _check_enough(name, reading.rows, len(examples))
     if any(example.split is None for example in examples):
         examples = split_examples(examples, name, seed)
-        notes = [
+        notes = (
             *notes,
             "The rows came without a split; they were divided by trajectory, near-duplicates together.",
-        ]
+        )
     # In an order of their own: what is drawn must not depend on the order in which trajectories arrived.
     ordered = sorted(examples, key=lambda example: example.id)
     by_split = {split: tuple(e for e in ordered if e.split == split) for split in SIDES}
@@ -76,7 +102,7 @@ def load(path: Path, task: str | None, seed: int) -> LoadedRows:
             )
     return LoadedRows(
         name,
-        rows,
+        reading.rows,
         by_split["train"],
         by_split["validation"],
         by_split["test"],
@@ -90,20 +116,19 @@ def content_hash(examples: Iterable[Example]) -> str:
     return hashlib.sha256("\x01".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _from_directory(path: Path, task: str | None) -> tuple[str, int, list[Example], list[str]]:
+def _from_directory(path: Path, task: str | None) -> Reading:
     if task is not None:
         get_task(task)
     names = [task] if task is not None else task_names()
-    found = {name: _read(path / task_file(name)) for name in names}
-    best = max(names, key=lambda name: len(found[name][1]))
-    rows, examples = found[best]
-    if task is None and not examples:
-        counts = ", ".join(f"{name} {count}" for name, (count, _) in found.items() if count) or "none"
+    found = {name: _read(name, path / task_file(name)) for name in names}
+    best = max(names, key=lambda name: len(found[name].verified))
+    if task is None and not found[best].verified:
+        counts = ", ".join(f"{name} {each.rows}" for name, each in found.items() if each.rows) or "none"
         raise InvalidInputError(f"The dataset has no verified rows (rows by task: {counts}). {_ADVICE}")
-    return best, rows, examples, []
+    return found[best]
 
 
-def _from_file(path: Path, task: str | None) -> tuple[str, int, list[Example], list[str]]:
+def _from_file(path: Path, task: str | None) -> Reading:
     """A user's own file: where no row says whether it is verified, all are taken at the user's word."""
     rows = list(read_rows(path))
     trusting = all(is_verified(row) is None for row in rows)
@@ -113,17 +138,13 @@ def _from_file(path: Path, task: str | None) -> tuple[str, int, list[Example], l
         raise InvalidInputError("The rows name no task (metadata.task_type); say which one to optimize")
     label = get_task(name).label
     mine = (row for row in rows if _task_of(row) in (name, None))
-    count, usable = _examples(mine, trusting=trusting)
-    examples = [
+    found = _reading(name, mine, trusting=trusting)
+    labelled = tuple(
         example if example.label is not None else replace(example, label=label(example.expected_text))
-        for example in usable
-    ]
-    notes = []
-    if trusting:
-        notes.append(
-            "No row says whether its answer is verified; all answers of the file are taken as right."
-        )
-    return name, count, examples, notes
+        for example in found.verified
+    )
+    notes = (_TRUSTED,) if trusting else ()
+    return replace(found, verified=labelled, notes=notes)
 
 
 def _task_of(row: dict[str, Any]) -> str | None:
@@ -132,29 +153,31 @@ def _task_of(row: dict[str, Any]) -> str | None:
     return task if isinstance(task, str) else None
 
 
-def _read(path: Path) -> tuple[int, list[Example]]:
-    return _examples(read_rows(path), trusting=False) if path.exists() else (0, [])
+def _read(task: str, path: Path) -> Reading:
+    return _reading(task, read_rows(path) if path.exists() else (), trusting=False)
 
 
-def _examples(rows: Iterable[dict[str, Any]], *, trusting: bool) -> tuple[int, list[Example]]:
-    """How many rows there are, and those that may be used."""
-    examples: list[Example] = []
+def _reading(task: str, rows: Iterable[dict[str, Any]], *, trusting: bool) -> Reading:
+    verified: list[Example] = []
+    unverified: list[Example] = []
     times: Counter[str] = Counter()
     number = 0
     for number, row in enumerate(rows, start=1):
-        if not (trusting or is_verified(row)):
-            continue
+        good = trusting or bool(is_verified(row))
         try:
             example = parse_row(row)
         except InvalidInputError as error:
+            if not good:
+                continue
             raise InvalidInputError(f"Row {number}: {error.message}") from None
         times[example.id] += 1
         if times[example.id] > 1:
             example = replace(example, id=f"{example.id}#{times[example.id]}")
-        examples.append(example)
-    return number, examples
+        (verified if good else unverified).append(example)
+    return Reading(task, number, tuple(verified), tuple(unverified))
 
 
+_TRUSTED = "No row says whether its answer is verified; all answers of the file are taken as right."
 _ADVICE = (
     "A row is verified by a correction of its answer, or by a reward of at least 0.5 for the recorded one: "
     "send corrections or rewards with the trajectories and build the dataset again"
@@ -171,7 +194,7 @@ def _check_enough(task: str, rows: int, verified: int) -> None:
 
 def _gold_note(examples: Sequence[Example]) -> list[str]:
     """Self-reference: recorded answers that only a reward verifies favour the prompt that gave them."""
-    by_reward = sum(example.gold != "correction" for example in examples)
+    by_reward = sum(example.gold not in ("correction", "teacher") for example in examples)
     if by_reward <= len(examples) / 2:
         return []
     note = (
