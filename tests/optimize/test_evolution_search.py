@@ -83,7 +83,8 @@ async def test_validation_rows_are_never_shown_to_the_reflection_model(tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("calls", "repeats"), [(24, 1), (47, 1), (73, 1), (257, 1), (401, 1), (73, 2), (131, 2), (401, 2), (257, 3)]
+    ("calls", "repeats"),
+    [(24, 1), (47, 1), (73, 1), (257, 1), (401, 1), (73, 2), (131, 2), (401, 2), (257, 3)],
 )
 async def test_the_budget_is_kept_to_the_call(tmp_path: Path, calls: int, repeats: int) -> None:
     world = World(reflection=hinted(0.5))

@@ -44,6 +44,8 @@ async def _grow(run: Run, step: str) -> None:
     spare = run.context.calls_left() - run.plan.reserve(len(rows)) - cost
     if spare < (len(rows) + run.context.spec.evolution.minibatch) * run.plan.repeats:
         return
+    if not await trials.may_start(f"{step}/rows", cost, [member.candidate for member in members]):
+        return
     before = trials.prefix
     trials.prefix = rows
     await trials.evaluate(f"{step}/rows", [(member.candidate, rows) for member in members])

@@ -90,7 +90,7 @@ def recombine(pair: Pair) -> tuple[Candidate, list[str]]:
     return merged, conflicts
 
 
-def combine_request(goal: str, component: str, pair: Pair, room: int) -> ChatRequest:
+def combine_request(goal: str, component: str, pair: Pair, room: int, repeat: int) -> ChatRequest:
     """The question for one text in place of two."""
     one, other = (member.candidate.texts()[component] for member in (pair.first, pair.second))
     question = (
@@ -102,7 +102,7 @@ def combine_request(goal: str, component: str, pair: Pair, room: int) -> ChatReq
         "Answer in this form:\nHypothesis: <what each version adds, in one or two sentences>\n"
         "```\n<the whole combined text>\n```"
     )
-    return reflection_request(question, answer_tokens=answer_tokens(one + other, room))
+    return reflection_request(question, answer_tokens=answer_tokens(one + other, room), repeat=repeat)
 
 
 def _kin(pair: Pair) -> bool:
@@ -170,7 +170,10 @@ async def _combined(run: Run, step: str, pair: Pair) -> Member | None:
         if run.trials.affordable_proposals(len(conflicts)) < len(conflicts):
             return None
         context = run.context
-        requests = [combine_request(context.goal, name, pair, context.room) for name in conflicts]
+        requests = [
+            combine_request(context.goal, name, pair, context.room, run.repeat(place))
+            for place, name in enumerate(conflicts)
+        ]
         for name, answer in zip(conflicts, await run.trials.ask(f"{step}/proposals", requests), strict=True):
             draft = parse(answer)
             if draft is None:

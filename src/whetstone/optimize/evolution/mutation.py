@@ -19,9 +19,11 @@ from whetstone.optimize.rows.examples import Example
 _ROW_CHARACTERS = 2400
 _FEWEST_ROW_CHARACTERS = 240
 _FIXED_CHARACTERS = 2400
+_OTHER, _MOST_OTHERS = 400, 6
 _HYPOTHESIS_CHARACTERS = 400
 _ANSWER_TOKENS, _MOST_ANSWER_TOKENS = 1024, 4096
 _HYPOTHESIS = re.compile(r"^[\s*#>_-]*hypothesis[\s*_]*:[\s*_]*(.+?)\s*$", re.IGNORECASE | re.MULTILINE)
+_TAGGED = re.compile(r"<hypothesis>\s*(.+?)\s*</hypothesis>", re.IGNORECASE | re.DOTALL)
 _FENCE = re.compile(r"^[ \t]*```", re.MULTILINE)
 
 
@@ -53,18 +55,30 @@ def answer_tokens(text: str, room: int) -> int:
 
 
 def reflection(
-    goal: str, candidate: Candidate, component: str, evidence: Evidence, room: int, repeat: int
+    goal: str,
+    candidate: Candidate,
+    component: str,
+    evidence: Evidence,
+    *,
+    room: int,
+    limit: int,
+    repeat: int,
 ) -> ChatRequest:
-    """The question for a better text of `component`; `room` are the tokens of the whole request."""
+    """The question for a better text of `component`.
+
+    `room` are the tokens of the whole request, `limit` those that the guard allows a candidate.
+    """
     current = candidate.texts()[component]
     answer = answer_tokens(current, room)
-    left = int((room - answer) * CHARACTERS_PER_TOKEN) - _FIXED_CHARACTERS - len(current)
+    beside = _OTHER * min(len(candidate.components), _MOST_OTHERS)
+    left = int((room - answer) * CHARACTERS_PER_TOKEN) - _FIXED_CHARACTERS - len(current) - beside
     failures, successes = _within(evidence, left)
     rows = max(len(failures) + len(successes), 1)
     size = max(min(left // rows, _ROW_CHARACTERS), _FEWEST_ROW_CHARACTERS)
     parts = [
         f"You improve {describe(component)}. {goal}".strip(),
         f"The current text:\n```\n{current}\n```",
+        *_beside(candidate, component),
         "With this text the agent fails on these inputs:\n\n"
         + _listed("Failure", failures, evidence.results, size),
     ]
@@ -74,7 +88,8 @@ def reflection(
     if evidence.refuted:
         tried = "\n".join(f"- {hypothesis}" for hypothesis in evidence.refuted)
         parts.append(f"These hypotheses were tried on the current text and did not hold:\n{tried}")
-    parts.append(_task(current))
+    characters = int((limit - candidate.tokens()) * CHARACTERS_PER_TOKEN) + len(current)
+    parts.append(_task(current, characters))
     return reflection_request("\n\n".join(parts), answer_tokens=answer, repeat=repeat)
 
 
@@ -94,7 +109,7 @@ def parse(answer: str | None) -> Draft | None:
     """What an answer proposes; None when there is no text in it."""
     if answer is None:
         return None
-    found = _HYPOTHESIS.search(answer)
+    found = _TAGGED.search(answer) or _HYPOTHESIS.search(answer)
     rest = answer if found is None else answer[: found.start()] + answer[found.end() :]
     text = parse_text(rest)
     if text is None:
@@ -104,12 +119,21 @@ def parse(answer: str | None) -> Draft | None:
     return Draft(trim(" ".join(said.strip("*_ \n").split()), _HYPOTHESIS_CHARACTERS), text)
 
 
-def _task(current: str) -> str:
+def _beside(candidate: Candidate, component: str) -> list[str]:
+    """The agent's other texts, in short."""
+    others = [(name, text) for name, text in candidate.texts().items() if name != component]
+    if not others:
+        return []
+    shown = "\n\n".join(f"{describe(name)}:\n{trim(text, _OTHER)}" for name, text in others[:_MOST_OTHERS])
+    return [f"Other texts of the same agent, which stay as they are:\n\n{shown}"]
+
+
+def _task(current: str, characters: int) -> str:
     return (
         "Find out what the failures have in common and why the current text leads to them. State one hypothesis: "
         "which change of the text makes the agent succeed on such inputs. Then write the whole new text with that "
         "change; keep everything that works.\n"
-        f"{rules([current])}\n\n"
+        f"{rules([current])}\n- Write no more than {max(characters, len(current))} characters.\n\n"
         "Answer in this form:\nHypothesis: <one or two sentences>\n```\n<the whole new text>\n```"
     )
 

@@ -151,7 +151,15 @@ def _request(run: Run, step: str, place: int, slot: Slot) -> ChatRequest:
     refuted = slot.parent.refuted[-_REFUTED:]
     evidence = Evidence(failures, successes, results, refuted)
     context = run.context
-    return reflection(context.goal, slot.parent.candidate, slot.component, evidence, context.room, place)
+    return reflection(
+        context.goal,
+        slot.parent.candidate,
+        slot.component,
+        evidence,
+        room=context.room,
+        limit=context.guard.max_tokens,
+        repeat=run.repeat(place),
+    )
 
 
 async def _propose(run: Run, step: str, slots: Sequence[Slot]) -> list[Trial]:

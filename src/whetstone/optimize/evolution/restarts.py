@@ -110,7 +110,7 @@ def _request(run: Run, step: str, place: int) -> ChatRequest:
     shown = [*rng.sample(failures, min(len(failures), _EXAMPLES // 2)), *rows]
     different = list({row.id: row for row in shown}.values())[:_EXAMPLES]
     results = run.trials.results(leader, failures)
-    return fresh_request(context.goal, leader.candidate, different, results, context.room, place)
+    return fresh_request(context.goal, leader.candidate, different, results, context.room, run.repeat(place))
 
 
 def _root(run: Run, base: Member, answer: str | None) -> Member | None:

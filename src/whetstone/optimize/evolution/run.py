@@ -17,6 +17,8 @@ from whetstone.optimize.evolution.validation import staged
 from whetstone.optimize.optimizer import SearchContext
 from whetstone.optimize.rows.examples import Example
 
+_MOST_AT_ONCE = 100
+
 
 @dataclass(slots=True)
 class Run:
@@ -77,6 +79,10 @@ class Run:
     def rng(self, step: str, purpose: str) -> random.Random:
         """Randomness of one purpose in one step."""
         return derived(self.context.spec.seed, self.context.name(step), purpose)
+
+    def repeat(self, place: int) -> int:
+        """Tells a question to the reflection model apart from equal ones of this and of other steps."""
+        return self.step * _MOST_AT_ONCE + place
 
     def leads(self, member: Member) -> bool:
         """Whether a candidate that was scored leads on some row: of all, or of a young lineage."""

@@ -22,6 +22,8 @@ from whetstone.optimize.optimizer import SearchContext, SearchResult
 
 _HOPELESS = 0.05
 """Mean score of a start that fails on about everything: edits of it have nothing to build on."""
+_ROOM_FOR_A_LAST_STAGE = ("completed", "budget_calls", "budget_proposals")
+"""Ends that leave calls for validating what was being worked on; the other limits give no such promise."""
 _MOST_BARREN = 10
 """Steps in a row without one proposal that could be tried, before the reflection model is given up."""
 
@@ -39,7 +41,8 @@ async def search(context: SearchContext) -> SearchResult:
     while (reason := _over(run)) is None:
         run.step += 1
         await _step(run)
-    await settle_head(run, "last")
+    if reason in _ROOM_FOR_A_LAST_STAGE:
+        await settle_head(run, "last")
     return await finish(run, reason)
 
 
