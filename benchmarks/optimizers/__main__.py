@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.optimizers import report
-from benchmarks.optimizers.bars import EVEN
+from benchmarks.optimizers.bars import EVEN, HEADLINE
 from benchmarks.optimizers.child import Job
 from benchmarks.optimizers.engines import ENGINES
 from benchmarks.optimizers.worlds.landscapes import LANDSCAPES
@@ -25,7 +25,6 @@ from benchmarks.optimizers.worlds.landscapes import LANDSCAPES
 _ROOT = Path(__file__).resolve().parents[2]
 _CACHE = Path.home() / ".cache" / "whetstone-benchmarks" / "optimizers"
 _TIMED_LANDSCAPE, _LATENCY = "mixed", 0.05
-_GATED = "auto"
 ROUGH = "5 % ten times slower, 2 % refused"
 
 
@@ -61,7 +60,7 @@ def _measure(key: str, options: argparse.Namespace, results: dict[str, Any]) -> 
     """All figures of one engine. Raises RuntimeError when it fails."""
     if not options.only_timing:
         results["runs"][key] = _landscapes(key, options)
-        if key == _GATED:
+        if key == HEADLINE:
             results["gate"] = _gate(options)
     if not options.no_timing:
         results["timing"][key] = _timing(key, options)
@@ -104,7 +103,7 @@ def _gate(options: argparse.Namespace) -> dict[str, list[dict[str, Any]]]:
         for seed in range(options.seeds)
     ]
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in options.landscapes}
-    for answer in ENGINES[_GATED].run(jobs, options.folder):
+    for answer in ENGINES[HEADLINE].run(jobs, options.folder):
         found[answer["landscape"]].append(answer)
     return found
 

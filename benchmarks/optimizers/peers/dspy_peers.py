@@ -22,6 +22,8 @@ _MINIBATCH, _FULL_EVERY = 35, 5
 _FIXED_PROGRAMS = 3
 _BOOTSTRAP_CALLS = 6
 _BOOTSTRAPPED = 4
+_MANY = 100_000
+"""Answers that cannot be read are wrong ones; by default, ten of them end a search."""
 
 
 class _Scripted:
@@ -147,6 +149,7 @@ def _few_shot(setup: _Setup, models: Models, job: Job) -> Any:
         metric=setup.metric,
         max_bootstrapped_demos=min(_BOOTSTRAPPED, job.shown),
         max_labeled_demos=job.shown,
+        max_errors=_MANY,
         num_candidate_programs=max(1, programs),
         num_threads=_threads(models),
     )

@@ -34,7 +34,11 @@ def run(engines: Sequence[str], cache: Path, data: Path, tasks: Sequence[str] = 
             file.write_text(json.dumps(task), encoding="utf-8")
             job = Job(name, 0, _BUDGET, width=_WIDTH, shown=_SHOWN, real_task=str(file), endpoint=url)
             for key in (each for each in _COMPARED if each in engines):
-                [answer] = ENGINES[key].run([job], cache)
+                try:
+                    [answer] = ENGINES[key].run([job], cache)
+                except RuntimeError as problem:
+                    print(problem, flush=True)
+                    continue
                 results.append({"task": name, "engine": key, **answer})
                 print(f"{name:12} {key:20} {answer['start']:.3f} → {answer['score']:.3f}", flush=True)
     return results

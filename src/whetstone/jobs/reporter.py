@@ -20,6 +20,7 @@ MAX_EXTRA_TEXT = 4000
 """Characters of a text in an event's extra keys; a longer one, such as a diff, is cut."""
 
 _MAX_EXTRA_ITEMS = 100
+_NEWS = frozenset({"edit", "hypothesis"})  # never passed over for something newer
 _STANDING = ("bestScore", "budgetUsed")  # true until something newer is said
 
 
@@ -74,7 +75,7 @@ class EventReporter:
         """The job is at `fraction` (0..1; smaller ones than before count as that), in `phase`.
 
         `extra` goes into the event; the best score and the used budget stay until there are newer ones. What
-        tells of an accepted edit is written at once.
+        tells of an edit or a hypothesis is written at once.
         """
         with self._lock:
             if math.isfinite(fraction):
@@ -87,7 +88,7 @@ class EventReporter:
                 phase=phase,
                 **self._with_standing(extra),
             )
-            if phase == self._phase and "edit" not in extra and not self._is_due():
+            if phase == self._phase and _NEWS.isdisjoint(extra) and not self._is_due():
                 self._waiting = event
             else:
                 self._write_progress(event)

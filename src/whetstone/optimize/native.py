@@ -129,12 +129,13 @@ class _Job:
         ground = await self._preparation.run()
         self._introduce(ground)
         context = await self._context(ground)
+        context.best.save = lambda: self._keep_best(ground, context)
         try:
             found = await _optimizer(self._spec.optimizer)(context)
             context.improved(found)
             verdict = await self._gate(context, ground, found)
         except BaseException:
-            self._keep_best(ground, context)
+            context.best.save()
             raise
         return await self._finish(self._evidence(ground, context, found, verdict), verdict)
 
@@ -244,7 +245,15 @@ class _Job:
             saved = await asyncio.to_thread(outcome.save, self._store, artifact, verdict.promote)
             return outcome.result(evidence, verdict, saved)
 
-        done: NativeResult = await self._journal.step("result", "result", write)
+        saving = asyncio.ensure_future(self._journal.step("result", "result", write))
+        try:
+            done: NativeResult = await asyncio.shield(saving)
+        except asyncio.CancelledError:
+            # The verdict is in: a prompt must not be promoted by a job that says it was cancelled.
+            done = await saving
+            task = asyncio.current_task()
+            if task is not None:
+                task.uncancel()
         (self._spec.job_dir / BEST_SO_FAR).unlink(missing_ok=True)
         self._progress.at("finalizing", 1.0, done["explanation"])
         return done

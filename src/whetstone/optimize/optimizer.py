@@ -64,9 +64,10 @@ class SearchResult:
 
 @dataclass(slots=True)
 class BestSoFar:
-    """What a search would hand to the gate if it ended now."""
+    """What a search would hand to the gate if it ended now; `save` writes it down."""
 
     result: SearchResult | None = None
+    save: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,7 @@ class SearchContext:
         known = self.best.result
         if known is None or (result.best.wanted, result.best.mean) >= (known.best.wanted, known.best.mean):
             self.best.result = result
+            self.best.save()
 
 
 Optimizer = Callable[[SearchContext], Awaitable[SearchResult]]

@@ -82,6 +82,24 @@ class Evidence:
         sides = {"incumbent": self.context.incumbent, "candidate": self.found.best.candidate}
         return {side: self._report(candidate, examples) for side, candidate in sides.items()}
 
+    def notes(self) -> list[str]:
+        """Sentences for the person who started the job."""
+        examples = (*self.setting.validation, *self.setting.test)
+        answered = [
+            row
+            for candidate in (self.context.incumbent, self.found.best.candidate)
+            for row in self.context.evaluator.collect(candidate, examples, self.context.spec.repeats).rows
+            if not row.failed
+        ]
+        empty = sum(not row.answer.strip() for row in answered)
+        found = [*self.rows.notes, *self.setting.notes]
+        if empty > _MANY_EMPTY * len(answered):
+            found.append(
+                f"{empty} of {len(answered)} answers were empty. Look at the endpoint, and whether the answers' room "
+                "(maxOutputTokens of the rows) is used up by reasoning."
+            )
+        return found
+
     def _report(self, candidate: Candidate, examples: Sequence[Example]) -> dict[str, Any]:
         found = self.context.evaluator.collect(candidate, examples, self.context.spec.repeats)
         by_id = {example.id: example for example in examples}
@@ -121,7 +139,7 @@ def build_artifact(evidence: Evidence, privacy: PrivacyGate | None) -> PromptArt
         "edits": [edit.to_dict() for edit in e.found.edits],
         "frontier": e.found.frontier,
         "rejectedByGuard": dict(e.context.guard.rejected),
-        "notes": [*e.rows.notes, *e.setting.notes],
+        "notes": e.notes(),
     }
     return PromptArtifact(
         task=e.rows.task,
@@ -211,10 +229,11 @@ def result(evidence: Evidence, verdict: Verdict, saved: dict[str, Any]) -> dict[
         "budget": e.context.ledger.to_dict(e.context.journal.elapsed_seconds()),
         "artifactPath": saved["path"],
         "artifactVersion": saved["version"],
-        "notes": [*e.rows.notes, *e.setting.notes],
+        "notes": e.notes(),
     }
 
 
+_MANY_EMPTY = 0.2
 _USUAL_CONFIDENCE = 0.95
 _NOT_DECIDED = {
     "promote": False,

@@ -52,7 +52,10 @@ class Plan:
         return tuple(found)
 
     def estimate(self, tariffs: Mapping[Purpose, Tariff | None]) -> dict[str, Any]:
-        """The plan in numbers for a person: calls at most, tokens and US dollars estimated (None without a price)."""
+        """The plan in numbers for a person: calls at most, tokens and US dollars estimated (None without a price).
+
+        What a judge and a teacher's right answers take is not in tokens and dollars: `judgements` counts the former.
+        """
         calls = self.search_calls + self.gate_calls
         answers = calls * self.answer_tokens
         prompts = calls * (self.call_tokens - self.answer_tokens)
@@ -64,6 +67,7 @@ class Plan:
         return {
             "optimizer": self.optimizer,
             "calls": {"search": self.search_calls, "gate": self.gate_calls, "total": calls},
+            "judgements": calls if "judge" in tariffs else 0,
             "proposals": self.proposals,
             "tokens": prompts + answers + self.proposals * _PROPOSAL_TOKENS * 5 // 4,
             "usd": None if usd is None else round(usd, 4),

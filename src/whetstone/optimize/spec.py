@@ -124,7 +124,7 @@ class NativeSpec(_Model):
     optimizer: str = "bootstrap-fewshot"
     baseline: str | None = None
     metric: str | None = None
-    rubric: tuple[str, ...] | None = Field(default=None, min_length=1, max_length=12)
+    rubric: tuple[str, ...] | None = Field(default=None, min_length=1, max_length=8)
     budget: BudgetLimits = BudgetLimits()
     effort: Effort = "light"
     seed: int = 0

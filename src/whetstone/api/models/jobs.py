@@ -40,6 +40,7 @@ ESTIMATE: dict[str, Any] = {
     "rows": {"all": 420, "verified": 400, "train": 160, "validation": 80, "test": 160},
     "optimizer": "prompt-evolution",
     "calls": {"search": 1680, "gate": 320, "total": 2000},
+    "judgements": 0,
     "proposals": 140,
     "tokens": 1460000,
     "usd": 0.31,
@@ -125,6 +126,7 @@ class Estimate(WireModel):
     )
     optimizer: str
     calls: dict[str, int] = Field(description="Answers at most: of the search, of the gate, in total.")
+    judgements: int = Field(description="Calls of the judge, at most; not in the tokens.")
     proposals: int = Field(description="Calls of the reflection model, about.")
     tokens: int
     usd: float | None = Field(description="US dollars; null where a price is unknown.")

@@ -23,7 +23,7 @@ class Member:
     `scores` are those of validation rows, `train` those of training rows, by row id (means over repeats); `expected`
     fills the latter up with the nearest ancestor's. `gain` sums the minibatch deltas of the edits that led here.
     `island` numbers the lineage's first member. `tried` counts proposals by component, `refuted` are hypotheses
-    whose edits of this candidate were rejected, `shown` the rows that such proposals were made from.
+    whose edits of this candidate were rejected, `hints` those that helped a sibling, `shown` the rows that such proposals were made from.
     """
 
     number: int
@@ -40,6 +40,7 @@ class Member:
     expected: dict[str, float] = field(default_factory=dict)
     tried: Counter[str] = field(default_factory=Counter)
     refuted: list[str] = field(default_factory=list)
+    hints: list[str] = field(default_factory=list)
     shown: set[str] = field(default_factory=set)
     unanswered: set[str] = field(default_factory=set)
     tokens: int = field(init=False)

@@ -31,13 +31,15 @@ _FENCE = re.compile(r"^[ \t]*```", re.MULTILINE)
 class Evidence:
     """What the model is shown: rows that fail (those that an edit is judged by come first) and rows that succeed.
 
-    `results` are the candidate's answers to them, by row id. `refuted`: hypotheses that did not hold.
+    `results` are the candidate's answers to them, by row id. `refuted`: hypotheses that did not hold, `hints`: those that
+    helped another version of the text.
     """
 
     failures: Sequence[Example]
     successes: Sequence[Example]
     results: Mapping[str, RowResult]
     refuted: Sequence[str] = ()
+    hints: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,11 @@ def reflection(
     if evidence.refuted:
         tried = "\n".join(f"- {hypothesis}" for hypothesis in evidence.refuted)
         parts.append(f"These hypotheses were tried on the current text and did not hold:\n{tried}")
+    if evidence.hints:
+        helped = "\n".join(f"- {hypothesis}" for hypothesis in evidence.hints)
+        parts.append(
+            f"These hypotheses helped another version of the text; make use of them if they fit:\n{helped}"
+        )
     characters = int((limit - candidate.tokens()) * CHARACTERS_PER_TOKEN) + len(current)
     parts.append(_task(current, characters))
     return reflection_request("\n\n".join(parts), answer_tokens=answer, repeat=repeat)

@@ -17,7 +17,7 @@ from whetstone.optimize.rows.examples import Example
 
 _MOST_WIDE = 4
 _FAILURES, _SUCCESSES = 8, 3
-_REFUTED = 8
+_REFUTED, _HINTS = 8, 3
 _ATTEMPTS = 4
 _EQUAL = 1e-9
 
@@ -127,8 +127,7 @@ def _slots(run: Run, step: str, parents: Sequence[Member]) -> list[Slot]:
         failures = run.sampler.failures(parent)
         if not failures:
             continue
-        fresh = [row for row in failures if row.id not in parent.shown] or failures
-        component, rows = choose_component(parent, fresh, run.trials.results(parent, fresh))
+        component, rows = choose_component(parent, failures, run.trials.results(parent, failures))
         parent.tried[component] += 1
         usable = {row.id for row in rows}
         slots.append(
@@ -148,8 +147,8 @@ def _request(run: Run, step: str, place: int, slot: Slot) -> ChatRequest:
     room = max(0, _SUCCESSES - len(slot.minibatch.guards))
     successes = [*slot.minibatch.guards, *rng.sample(solved, min(room, len(solved)))]
     results = run.trials.results(slot.parent, [*failures, *successes])
-    refuted = slot.parent.refuted[-_REFUTED:]
-    evidence = Evidence(failures, successes, results, refuted)
+    refuted, hints = slot.parent.refuted[-_REFUTED:], slot.parent.hints[-_HINTS:]
+    evidence = Evidence(failures, successes, results, refuted, hints)
     context = run.context
     return reflection(
         context.goal,
@@ -167,12 +166,12 @@ async def _propose(run: Run, step: str, slots: Sequence[Slot]) -> list[Trial]:
     requests = [_request(run, step, place, slot) for place, slot in enumerate(slots)]
     run.tell(f"step {run.step}: reflecting on the failures of candidate {slots[0].parent.number}")
     answers = await run.trials.ask(f"{step}/proposals", requests)
-    trials = []
+    trials: dict[str, Trial] = {}
     for slot, answer in zip(slots, answers, strict=True):
         draft = parse(answer)
         if draft is not None and (child := _child(run, slot, draft)) is not None:
-            trials.append(Trial(slot, child))
-    return trials
+            trials.setdefault(child.candidate.id, Trial(slot, child))
+    return list(trials.values())
 
 
 def _child(run: Run, slot: Slot, draft: Draft) -> Member | None:
@@ -206,10 +205,22 @@ async def _try(run: Run, step: str, trials: Sequence[Trial]) -> None:
         trial.child.gain += trial.delta
         trial.child.edit = _edit(trial)
     await take(run, step, [trial.child for trial in better])
+    _remember(run, trials, better)
+
+
+def _remember(run: Run, trials: Sequence[Trial], better: Sequence[Trial]) -> None:
+    """What the parents' next proposals should know: ideas that did not hold, and good ones that were not taken up."""
+    kept = [t.child for t in better if t.child is run.head or t.child in run.population.members]
+    helpful = [trial.child for trial in better]
     for trial in trials:
-        child = trial.child
-        if child is not run.head and child not in run.population.members and child.hypothesis:
-            trial.slot.parent.refuted.append(child.hypothesis)
+        child, parent = trial.child, trial.slot.parent
+        if child in kept or not child.hypothesis:
+            continue
+        sibling = next((other for other in kept if other.parents == child.parents), None)
+        if sibling is not None and child in helpful and not child.scores:
+            sibling.hints.append(child.hypothesis)
+        else:
+            parent.refuted.append(child.hypothesis)
 
 
 async def _compare(run: Run, step: str, trials: Sequence[Trial], *, guards: bool) -> list[Trial]:

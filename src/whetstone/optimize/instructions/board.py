@@ -46,6 +46,9 @@ class Board:
         self.start = Arm(0, Point(0, 0, 0), context.start, space.origin(Point(0, 0, 0)))
         self._arms: dict[str, Arm] = {}
         self._standing: dict[str, Evaluation] = {}
+        self._drawn: tuple[int, list[Example]] = (-1, [])
+        self._finished: list[Arm] | None = None
+        self._estimated: dict[str, float] | None = None
 
     @property
     def arms(self) -> list[Arm]:
@@ -55,8 +58,10 @@ class Board:
     def arm(self, point: Point) -> Arm:
         """The arm at `point`, new or not."""
         candidate = self._space.candidate(point)
-        new = Arm(len(self._arms) + 1, point, candidate, self._space.origin(point))
-        return self._arms.setdefault(candidate.id, new)
+        if candidate.id not in self._arms:
+            self._arms[candidate.id] = Arm(len(self._arms) + 1, point, candidate, self._space.origin(point))
+            self._estimated = None
+        return self._arms[candidate.id]
 
     def known(self, candidate: Candidate, rows: Sequence[Example] | None = None) -> Evaluation:
         """What is known of `candidate` on `rows` (by default all)."""
@@ -70,6 +75,7 @@ class Board:
     def refresh(self) -> None:
         """New answers are known."""
         self._standing.clear()
+        self._finished = self._estimated = None
 
     def cost(self, candidates: Sequence[Candidate]) -> int:
         """Calls that scoring `candidates` on all rows still takes."""
@@ -80,9 +86,15 @@ class Board:
         before those that it answered. The new arms of a batch get the same rows."""
         known = self.known(candidate)
         asked, answered = {row.example for row in known.rows}, known.by_example()
-        order = stratified(self.rows, self._context.spec.seed, self._context.name(f"minibatch-{number}"))
+        order = self._order(number)
         fresh = [row for row in order if row.id not in asked]
         return [*fresh, *(row for row in order if row.id in answered)][:size]
+
+    def _order(self, number: int) -> list[Example]:
+        if self._drawn[0] != number:
+            name = self._context.name(f"minibatch-{number}")
+            self._drawn = number, stratified(self.rows, self._context.spec.seed, name)
+        return self._drawn[1]
 
     def note(self, arm: Arm, rows: Sequence[Example], wave: int) -> None:
         """Take an arm's results on `rows` into the lineage: a minibatch, and all rows once all are known."""
@@ -118,7 +130,9 @@ class Board:
 
     def finished(self) -> list[Arm]:
         """The fully validated arms that have a score."""
-        return [arm for arm in self.arms if self.known(arm.candidate).valid]
+        if self._finished is None:
+            self._finished = [arm for arm in self.arms if self.known(arm.candidate).valid]
+        return self._finished
 
     def waiting(self) -> list[tuple[Arm, float]]:
         """The arms that could be validated fully, with their estimated scores, the best first."""
@@ -167,6 +181,11 @@ class Board:
     def _estimates(self) -> dict[str, float]:
         """Scores by candidate id, made comparable across minibatches: how much better a candidate did on its rows than
         candidates do on these rows, in doubt nothing."""
+        if self._estimated is None:
+            self._estimated = self._estimate()
+        return self._estimated
+
+    def _estimate(self) -> dict[str, float]:
         everyone = {each.id: each for each in self._references()}
         everyone.update({key: arm.candidate for key, arm in self._arms.items()})
         scores = {key: self.known(each).by_example() for key, each in everyone.items()}

@@ -50,10 +50,6 @@ def compose(
     rows = [show_example(row, result, _ROW_CHARACTERS) for row, result in (*failures, *solved)]
     texts = fit([summary, *rows, *(each.text for each in best)], room)
     said, cases, tried = texts[0], texts[1 : 1 + len(rows)], texts[1 + len(rows) :]
-    scored = [
-        f"Attempt with score {each.score:.2f} of 1 ({each.answers} answers):\n{text}"
-        for each, text in zip(best, tried, strict=True)
-    ]
     placeholders = (
         f"\n- Keep these placeholders exactly as they are, as often as they occur: {', '.join(keep)}"
     )
@@ -63,7 +59,7 @@ def compose(
         prompt=present,
         failures=_section("Cases in which the present instructions fail", _numbered(cases[: len(failures)])),
         solved=_section("Cases that must stay right", _numbered(cases[len(failures) :])),
-        attempts=_section("Earlier attempts, the best last", scored),
+        attempts=_section("Earlier attempts, the best last", _scored(best, tried)),
         advice=advice,
         keep=placeholders if keep else "",
     )
@@ -101,6 +97,13 @@ def _folded(text: str) -> str:
 
 def _section(title: str, parts: Sequence[str]) -> str:
     return f"\n# {title}\n" + "\n\n".join(parts) + "\n" if parts else ""
+
+
+def _scored(attempts: Sequence[Attempt], texts: Sequence[str]) -> list[str]:
+    return [
+        f"Attempt with score {each.score:.2f} of 1 ({each.answers} answers):\n{text}"
+        for each, text in zip(attempts, texts, strict=True)
+    ]
 
 
 def _numbered(cases: Sequence[str]) -> list[str]:

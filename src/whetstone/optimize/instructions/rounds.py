@@ -5,7 +5,7 @@ from __future__ import annotations
 _MOST_AT_ONCE = 5
 _BETWEEN_STEPS = 0.2
 """What a step costs beside its calls, in rounds."""
-_PRICE_OF_WAITING = 0.03
+_PRICE_OF_WAITING = 0.01
 """Share of the time that deciding one candidate earlier, on what is known by then, is worth."""
 _LEAST_SHARE = 0.85
 

@@ -22,6 +22,10 @@ _RENDERINGS: dict[str, tuple[DemonstrationFormat, ...]] = {
 _AS: dict[DemonstrationFormat, str] = {"turns": "as chat turns", "block": "in the system prompt"}
 
 
+_SURE_FAMILIES = 3
+"""Families of sets that every pool gives: diverse, representative, the best rewarded."""
+
+
 class Point(NamedTuple):
     """A place in the space: the indices of its instruction, demonstrations and rendering."""
 
@@ -116,14 +120,15 @@ def _others(context: SearchContext, errors: Collection[str]) -> list[Shown]:
     room = min(context.guard.max_tokens, context.room - longest)
 
     instructions = start.bare().tokens()
+    tokens = {example.id: example.tokens for example in context.pool}
 
     def fits(examples: Sequence[Example]) -> bool:
-        return instructions + sum(example.tokens for example in examples) <= room
+        return instructions + sum(tokens[example.id] for example in examples) <= room
 
     sets = demonstration_sets(
         context.pool,
         size=context.spec.few_shot.demonstrations,
-        random_sets=options.demonstration_sets,
+        random_sets=max(0, options.demonstration_sets - _SURE_FAMILIES),
         seed=context.spec.seed,
         fits=fits,
         errors=errors,
