@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.optimizers import report
+from benchmarks.optimizers import our_evaluator, report
 from benchmarks.optimizers.bars import EVEN, HEADLINE
 from benchmarks.optimizers.child import Job
 from benchmarks.optimizers.engines import ENGINES
@@ -45,6 +45,8 @@ def main() -> None:
             _measure(key, options, results)
         except RuntimeError as problem:
             print(problem, flush=True)
+    if any(ENGINES[key].ours for key in results["runs"]):
+        results["evaluator"] = our_evaluator.cpu_per_call()
     if options.real:
         from benchmarks.optimizers.real import compare
 

@@ -76,7 +76,8 @@ def _scorer(task: Task) -> MetricScorer:
     return MetricScorer("scripted", metric)
 
 
-def _context(task: Task, asked: Clients, spec: NativeSpec, journal: Journal, job: Job) -> SearchContext:
+def context(task: Task, asked: Clients, spec: NativeSpec, journal: Journal, job: Job) -> SearchContext:
+    """What a search is given, with all of `task` but its test rows."""
     train, validation = ([_example(task, row) for row in rows] for rows in (task.train, task.validation))
     ledger = Ledger(
         spec.budget,
@@ -106,8 +107,9 @@ def _context(task: Task, asked: Clients, spec: NativeSpec, journal: Journal, job
     )
 
 
-async def _search(optimizer: str, task: Task, models: Models, job: Job, folder: Path) -> Found:
-    spec = NativeSpec(
+def spec_of(optimizer: str, job: Job, folder: Path) -> NativeSpec:
+    """The job's specification."""
+    return NativeSpec(
         job_id="benchmark",
         job_dir=folder,
         dataset_id="benchmark",
@@ -116,18 +118,22 @@ async def _search(optimizer: str, task: Task, models: Models, job: Job, folder: 
         seed=job.seed,
         few_shot=FewShotOptions(demonstrations=job.shown),
     )
+
+
+async def _search(optimizer: str, task: Task, models: Models, job: Job, folder: Path) -> Found:
+    spec = spec_of(optimizer, job, folder)
     search = import_module(_MODULES[optimizer]).search
     async with clients(models, job, folder) as asked, Journal(folder / JOURNAL_NAME, {}) as journal:
         started = time.perf_counter()
-        context = _context(task, asked, spec, journal, job)
-        result: SearchResult = await search(context)
+        around = context(task, asked, spec, journal, job)
+        result: SearchResult = await search(around)
         seconds = time.perf_counter() - started
         counts = asked.counts() if asked.counts else None
         notes = _notes(result)
         if job.gate:
-            context.ledger.open_gate()
+            around.ledger.open_gate()
             test = [_example(task, row) for row in task.test]
-            notes["decision"] = (await trial.hold(context, result, test, context.evaluator)).decision
+            notes["decision"] = (await trial.hold(around, result, test, around.evaluator)).decision
     return Found(
         _renderer(task, result.best.candidate),
         _renderer(task, Candidate(task.seed_prompt)),

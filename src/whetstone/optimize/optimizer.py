@@ -77,7 +77,7 @@ class SearchContext:
     `incumbent` is what the agent runs today, `baseline` its instructions without demonstrations, `start` the
     candidate to build on (`baseline`, or the best of an earlier stage). `pool` may be shown as demonstrations,
     `train` may be asked and reflected on, `validation` (in an order whose every prefix is balanced) chooses. `room`:
-    tokens of a whole request. `teacher` asks the teacher model where that is another than the task's. `goal` says in words what the metric rewards. `stage` prefixes the names of steps, and
+    tokens of a whole request. `teacher` asks the teacher model where that is another than the task's. `goal` says in words what the metric rewards. `stage`, in a composed search the name of its optimizer, prefixes the names of steps, and
     `stage_calls` is the count of search calls at which the stage must end (None: the search's own limit).
     """
 
@@ -117,18 +117,25 @@ class SearchContext:
         end = self.ledger.search_calls_made() + calls
         return replace(self, stage=self.name(stage), start=start, stage_calls=end)
 
-    async def may_start(self, step: str, calls: int, tokens: float) -> str | None:
-        """Why the budget forbids a step of so many calls and (estimated) tokens; None if it does not.
+    async def may_start(self, step: str, calls: int, tokens: float, *, later: int = 0) -> str | None:
+        """Why the budget forbids a step of so many calls and (estimated) tokens, of which `later` calls are kept for
+        what follows; None if it does not.
 
-        Kept in the journal: a resumed run meets another clock.
+        Under a limit of time the answer is kept in the journal, since a resumed run meets another clock.
         """
 
-        async def decide() -> dict[str, str | None]:
+        def decide() -> str | None:
             if calls > self.calls_left():
-                return {"stop": "budget_calls"}
-            return {"stop": self.ledger.why_not(calls, tokens, self.journal.elapsed_seconds())}
+                return "budget_calls"
+            elapsed = self.journal.elapsed_seconds() + self.ledger.seconds_of(later)
+            return self.ledger.why_not(calls, tokens, elapsed)
 
-        decision = await self.journal.step(self.name(f"{step}/budget"), "budget", decide)
+        async def recorded() -> dict[str, str | None]:
+            return {"stop": decide()}
+
+        if self.ledger.limits.max_seconds is None:
+            return decide()
+        decision = await self.journal.step(self.name(f"{step}/budget"), "budget", recorded)
         stop: str | None = decision["stop"]
         return stop
 
@@ -144,6 +151,8 @@ class SearchContext:
 
     def improved(self, result: SearchResult) -> None:
         """A challenger to save if the job is cancelled now, unless the one before was scored on more rows or higher."""
+        if self.stage and result.optimizer is None:
+            result = replace(result, optimizer=self.stage.split("/")[0])
         known = self.best.result
         if known is None or (result.best.wanted, result.best.mean) >= (known.best.wanted, known.best.mean):
             self.best.result = result

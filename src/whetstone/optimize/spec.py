@@ -81,7 +81,7 @@ class InstructionOptions(_Model):
     """Options of instruction-search.
 
     `instructions`: proposals beside the present prompt. `demonstration_sets`: sets that are tried with them; 0 is
-    the zero-shot mode, which asks no training row. `minibatch`: validation rows of a trial; every `full_every`
+    the zero-shot mode, which bootstraps nothing. `minibatch`: validation rows of a trial; every `full_every`
     trials the best is scored on all of them.
     """
 

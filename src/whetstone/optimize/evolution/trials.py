@@ -51,21 +51,10 @@ class Trials:
     async def may_start(
         self, step: str, calls: int, candidates: Sequence[Candidate], proposals: int = 0
     ) -> bool:
-        """Whether the budget carries a step, and the last validation after it; sets `stopped` if not.
-
-        Kept in the journal: a resumed run meets another clock.
-        """
-        context, reserve = self.context, max(0, self.plan.reserve(len(self.prefix)))
-
-        async def decide() -> dict[str, str | None]:
-            if calls + reserve > context.calls_left():
-                return {"stop": "budget_calls"}
-            tokens = (calls + reserve) * tokens_a_call(candidates, self.full) + proposals * _PROPOSAL_TOKENS
-            elapsed = context.journal.elapsed_seconds() + context.ledger.seconds_of(reserve)
-            return {"stop": context.ledger.why_not(calls + reserve, tokens, elapsed)}
-
-        decision = await context.journal.step(context.name(f"{step}/budget"), "budget", decide)
-        self.stopped = decision["stop"]
+        """Whether the budget carries a step, and the last validation after it; sets `stopped` if not."""
+        reserve = max(0, self.plan.reserve(len(self.prefix)))
+        tokens = (calls + reserve) * tokens_a_call(candidates, self.full) + proposals * _PROPOSAL_TOKENS
+        self.stopped = await self.context.may_start(step, calls + reserve, tokens, later=reserve)
         return self.stopped is None
 
     async def may_end(self, step: str, calls: int, candidates: Sequence[Candidate]) -> bool:
