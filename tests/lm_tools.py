@@ -40,7 +40,7 @@ def peer_client(settings: Settings, peer: OpenAIPeer, *, role: Role = "task", **
     return LMClient.from_settings(settings, role, retry=FAST_RETRIES)
 
 
-async def wait_until(condition: Callable[[], object], seconds: float = 10) -> None:
+async def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
     """Wait for something that another thread or process does."""
     deadline = time.monotonic() + seconds
     while not condition():

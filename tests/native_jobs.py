@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from jobs_bench import DATASET, Bench, MakeBench
@@ -43,14 +41,6 @@ async def start(bench: Bench, **options: Any) -> str:
     body = {"datasetId": DATASET, "task": TASK, "fewShot": SMALL_SETS, **options}
     job_id: str = (await bench.service.create(JobOptions.parse(body)))["id"]
     return job_id
-
-
-async def until(holds: Callable[[], bool], seconds: float = 30, step: float = 0.01) -> None:
-    """Return once `holds()` is true, which another thread or process brings about."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "waited too long"
-        await asyncio.sleep(step)
 
 
 RULES = {

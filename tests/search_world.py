@@ -73,6 +73,7 @@ async def search_context(
     reflection: Completer | None = None,
     examples: Sequence[Example] = MADE,
     room: int = 8192,
+    width: int = 8,
     recorder: Recorder | None = None,
     **changes: Any,
 ) -> AsyncIterator[tuple[SearchContext, ScriptedModel]]:
@@ -88,7 +89,7 @@ async def search_context(
     test, validation = of_split("test", examples), of_split("validation", examples)
     tariffs: dict[Purpose, Any] = dict.fromkeys(("search", "gate", "teacher", "proposals"))
     ledger = Ledger(
-        budget, search_calls=calls, gate_calls=2 * len(test), gate_tokens=0, width=8, tariffs=tariffs
+        budget, search_calls=calls, gate_calls=2 * len(test), gate_tokens=0, width=width, tariffs=tariffs
     )
     privacy = PrivacyGate.from_settings(settings)
     pool = build_pool(of_split("train", examples), (*validation, *test), privacy).examples
@@ -106,14 +107,14 @@ async def search_context(
                 validation=tuple(stratified(validation, spec.seed, "validation")),
                 room=room,
                 goal="The answer must name the right action.",
-                evaluator=Evaluator(model, scorer, journal, ledger, width=8),
+                evaluator=Evaluator(model, scorer, journal, ledger, width=width),
                 proposer=Proposer(reflection or ScriptedModel(lambda _: "", "reflection"), journal, ledger),
                 guard=Guard(examples, max_tokens=spec.max_prompt_tokens or room, privacy=privacy),
                 journal=journal,
                 ledger=ledger,
                 progress=Progress(recorder or Recorder()),
                 best=BestSoFar(),
-                teacher=None if teacher is None else Evaluator(teacher, scorer, journal, ledger, width=8),
+                teacher=None if teacher is None else Evaluator(teacher, scorer, journal, ledger, width=width),
             ),
             model,
         )

@@ -46,7 +46,11 @@ class Engine:
             process.stdin.close()
 
     def _start(self, cache: Path, errors: Any) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, "PYTHONPATH": str(_ROOT), "PYTHONWARNINGS": "ignore"}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": f"{_ROOT}{os.pathsep}{_ROOT / 'src'}",
+            "PYTHONWARNINGS": "ignore",
+        }
         return subprocess.Popen(
             self.command(cache),
             stdin=subprocess.PIPE,

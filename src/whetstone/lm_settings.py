@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
 import orjson
@@ -13,6 +13,7 @@ from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode
 
 Role = Literal["task", "reflection", "teacher", "judge"]
+LM_ROLES: tuple[Role, ...] = get_args(Role)
 Provider = Literal["local", "openai"]
 
 _PRICES_FORM = 'must be JSON like {"my-model": {"input": 0.15, "output": 0.6}}, in USD per million tokens'

@@ -13,6 +13,7 @@ import typer
 
 from whetstone.cli_settings import settings_with
 from whetstone.errors import InvalidInputError, WhetstoneError
+from whetstone.lm_settings import LM_ROLES, LMRole
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -115,9 +116,25 @@ def _spec(settings: Settings, dataset: str, wanted: dict[str, Any]) -> NativeSpe
     place = {"dataset_id": path.stem if path.is_file() else path.name, "dataset_dir": path}
     draft = NativeSpec(job_id="", job_dir=Path(), **place, **wanted)
     content = draft.model_dump_json(exclude={"job_id", "job_dir"}).encode()
-    job_id = f"cli-{hashlib.sha256(content).hexdigest()[:12]}"
+    # Other rows or models make another job: one that has begun could not go on with them.
+    models = orjson.dumps([_model(settings.lm_role(role)) for role in LM_ROLES])
+    digest = hashlib.sha256(b"\x00".join((content, models, _content(path))))
+    job_id = f"cli-{digest.hexdigest()[:12]}"
     folder = settings.training_dir / "jobs" / job_id
     return draft.model_copy(update={"job_id": job_id, "job_dir": folder})
+
+
+def _model(role: LMRole) -> list[str | None]:
+    return [role.provider, role.base_url, role.model]
+
+
+def _content(path: Path) -> bytes:
+    """A digest of the rows."""
+    digest = hashlib.sha256()
+    for file in [path] if path.is_file() else sorted(path.glob("*.jsonl")):
+        with file.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.digest()
 
 
 async def _estimate(spec: NativeSpec, settings: Settings) -> dict[str, Any]:

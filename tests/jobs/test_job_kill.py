@@ -17,7 +17,8 @@ import orjson
 import pytest
 
 from jobs_bench import DATASET, Bench
-from native_jobs import follows_rules, start, until
+from lm_tools import wait_until
+from native_jobs import follows_rules, start
 from openai_peer import OpenAIPeer
 from optimize_world import rows, write_dataset
 from whetstone.db import Database
@@ -69,7 +70,7 @@ async def killed_job(
     for moment in moments:
         pid = await bench.worker_pid(job_id, other_than=pid)
         wanted = begun + moment
-        await until(lambda n=wanted: len(peer.calls) >= n or has_ended(bench, job_id), step=0.002)  # type: ignore[misc]
+        await wait_until(lambda n=wanted: len(peer.calls) >= n or has_ended(bench, job_id))  # type: ignore[misc]
         if has_ended(bench, job_id):
             break
         kills.append(peer.in_flight)

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from jobs_bench import Bench, MakeBench, is_running
-from native_jobs import follows_rules, is_reflection, is_test_row, native_bench, start, until
+from lm_tools import wait_until
+from native_jobs import follows_rules, is_reflection, is_test_row, native_bench, start
 from openai_peer import Messages, OpenAIPeer
 from optimize_world import learns_from_turns
 from whetstone.prompts.artifact import parse
@@ -60,10 +61,10 @@ async def test_cancel_while_the_data_is_read(bench: Bench) -> None:
 
 async def test_cancel_in_the_search(bench: Bench, openai_peer: OpenAIPeer) -> None:
     job_id = await start(bench)
-    await until(asked(openai_peer, 12))
+    await wait_until(asked(openai_peer, 12))
     in_flight = openai_peer.in_flight
     await cancelled(bench, job_id)
-    await until(lambda: openai_peer.in_flight == 0)
+    await wait_until(lambda: openai_peer.in_flight == 0)
     assert in_flight > 0, "it was cancelled while calls were under way"
     told = len(openai_peer.calls)
     await asyncio.sleep(0.3)
@@ -74,7 +75,7 @@ async def test_cancel_in_the_search(bench: Bench, openai_peer: OpenAIPeer) -> No
 async def test_cancel_in_a_reflection(bench: Bench, openai_peer: OpenAIPeer, optimizer: str) -> None:
     openai_peer.answer, openai_peer.latency = follows_rules, 0.1
     job_id = await start(bench, optimizer=optimizer)
-    await until(lambda: any(is_reflection(call.messages) for call in openai_peer.calls[:]), seconds=60)
+    await wait_until(lambda: any(is_reflection(call.messages) for call in openai_peer.calls[:]), seconds=60)
     assert openai_peer.in_flight > 0
     await cancelled(bench, job_id)
 

@@ -33,6 +33,8 @@ async def test_figures_of_a_running_job_are_in_its_record_and_events(
     assert [payload["budgetUsed"]["calls"] for payload in told] == sorted(
         payload["budgetUsed"]["calls"] for payload in told
     )
+    spent = done["result"]["budget"]["spent"]
+    assert told[-1]["budgetUsed"]["calls"] == spent["search"]["calls"] + spent["gate"]["calls"]
     assert any(payload.get("etaSeconds", -1) >= 0 for payload in told)
     texts = orjson.dumps([event.payload for event in await bench.history(job_id)]).decode()
     assert "fern please help" not in texts, "no row's text in an event"

@@ -189,7 +189,7 @@ async def test_seconds_run_out_also_for_those_who_wait() -> None:
     with pytest.raises(BudgetExhausted, match="time budget") as caught:
         await budget.reserve()
     assert caught.value.limit == "seconds"
-    assert 0.05 < time.monotonic() - started < 1
+    assert 0.05 < time.monotonic() - started < 10
     held.settle(1)
     assert budget.remaining()["seconds"] == 0
 

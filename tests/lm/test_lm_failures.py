@@ -60,7 +60,7 @@ async def test_an_endpoint_that_accepts_and_never_answers(
     error = await failure(settings, openai_peer, *[Reply(hang=True)] * _EVER, timeout=0.2)
     assert type(error) is LMTimeoutError
     assert "gave no answer within 0.2 seconds" in str(error)
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 20
 
 
 async def test_silence_in_the_middle_of_an_answer(settings: Settings, openai_peer: OpenAIPeer) -> None:

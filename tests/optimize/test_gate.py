@@ -242,10 +242,10 @@ def test_the_evidence_is_consistent_for_any_scores(rows: list[tuple[float, float
     assert decide(incumbent, candidate, groups, seed=3, resamples=500) == verdict
 
 
-def test_three_hundred_rows_take_less_than_a_second() -> None:
+def test_three_hundred_rows_take_little_time() -> None:
     rng = random.Random(1)
     incumbent, candidate = ([rng.random() for _ in range(300)] for _ in range(2))
     groups = [str(row % 250) for row in range(300)]
     start = time.perf_counter()
     decide(incumbent, candidate, groups, seed=1)
-    assert time.perf_counter() - start < 2  # measured: 0.2 s; the rest is for a busy machine
+    assert time.perf_counter() - start < 10  # measured: 0.2 s; the rest is for a busy machine

@@ -9,7 +9,18 @@ from typing import Any
 
 import pytest
 
-from optimize_world import SYSTEM, TASK, answer, right_decision
+from openai_peer import OpenAIPeer
+from optimize_world import (
+    SYSTEM,
+    TASK,
+    Recorder,
+    answer,
+    peer_settings,
+    right_decision,
+    rows,
+    spec_for,
+    write_dataset,
+)
 from search_world import MADE, UNLIMITED, ScriptedModel
 from whetstone.errors import InvalidInputError
 from whetstone.lm.errors import LMResponseError
@@ -19,7 +30,10 @@ from whetstone.optimize.engine.ledger import Ledger
 from whetstone.optimize.metrics import get_metric
 from whetstone.optimize.metrics.scorer import takes_example
 from whetstone.optimize.metrics.types import Answer
+from whetstone.optimize.native import run
 from whetstone.optimize.rows.gold import TeacherGold, self_reference, teacher_gold
+from whetstone.optimize.spec import BudgetLimits
+from whetstone.settings import Settings
 
 ROWS = [replace(row, expected=Answer("?"), gold="unverified", reward=0.3) for row in MADE[:20]]
 
@@ -172,3 +186,21 @@ def test_the_reward_of_a_recorded_answer_scores_no_new_one(metric: str) -> None:
 
 def keywords(score: Any, example: Any) -> dict[str, Any]:
     return {"example": example} if takes_example(score) else {}
+
+
+async def test_what_the_teachers_rows_cost_is_on_the_account_of_the_job(
+    tmp_path: Path, settings: Settings, openai_peer: OpenAIPeer
+) -> None:
+    openai_peer.answer = knows
+    made = [*rows(90), *rows(30, seed=1, verified=False)]
+    for number, row in enumerate(made):
+        row["callId"] = f"c-{number}"
+    dataset = write_dataset(tmp_path / "dataset", made)
+    prices = {"peer": {"input": 1.0, "output": 1.0}, "large": {"input": 10.0, "output": 10.0}}
+    settings = peer_settings(settings, openai_peer, lm_prices=prices, teacher_lm_model="large")
+    spec = spec_for(tmp_path, dataset, teacher_gold=True, budget=BudgetLimits(max_calls=250, max_cost=1.0))
+    budget = (await run(spec, Recorder(), settings))["budget"]
+    teacher = budget["spent"]["teacher"]
+    assert teacher["calls"] == 30
+    assert teacher["usd"] == pytest.approx((teacher["promptTokens"] + teacher["completionTokens"]) * 1e-5)
+    assert budget["total"]["usd"] == pytest.approx(sum(part["usd"] for part in budget["spent"].values()))

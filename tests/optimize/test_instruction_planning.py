@@ -3,7 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whetstone.optimize.instructions.planning import MIN_ROWS, plan, smallest
+from whetstone.optimize.fewshot.halving import MIN_ROWS
+from whetstone.optimize.instructions.planning import plan, smallest
 from whetstone.optimize.spec import InstructionOptions
 
 

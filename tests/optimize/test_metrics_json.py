@@ -171,7 +171,7 @@ async def test_the_schema_of_the_tool_that_is_to_be_called_decides() -> None:
         start = time.perf_counter()
         score = await scorer.score(example, Answer(dumps(answer)))
         assert score.objectives["schema"] == valid, answer
-        assert time.perf_counter() - start < 0.5
+        assert time.perf_counter() - start < 5
 
 
 async def test_a_schema_that_is_none_or_refers_elsewhere_is_kept_by_everything() -> None:
@@ -235,4 +235,4 @@ def test_large_answers_take_little_time() -> None:
         start = time.perf_counter()
         assert compare(text, text).value == 1
         assert compare(ORDER, text).value <= 0.1
-        assert time.perf_counter() - start < 1
+        assert time.perf_counter() - start < 10

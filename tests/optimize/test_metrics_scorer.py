@@ -108,12 +108,12 @@ async def test_a_slow_metric_does_not_hold_up_the_others() -> None:
     scorer = MetricScorer("mine", slow)
     await scorer.score(ROW, Answer("six"))
     waiting = asyncio.gather(*(scorer.score(ROW, Answer("six")) for _ in range(3)))
-    longest, last = 0.0, time.perf_counter()
+    turns = 0
     while not waiting.done():
         await asyncio.sleep(0.005)
-        longest, last = max(longest, time.perf_counter() - last), time.perf_counter()
+        turns += 1
     assert [score.value for score in await waiting] == [1, 1, 1]
-    assert longest < 0.15
+    assert turns > 5  # the loop had its turns meanwhile; held up it would have one or two
 
 
 def fastest(call: Callable[[], object], times: int = 300) -> float:

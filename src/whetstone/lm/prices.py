@@ -6,15 +6,13 @@ import contextlib
 from collections.abc import Mapping
 from typing import Self
 
-from whetstone.errors import InvalidInputError
 from whetstone.lm.errors import LocalModelMissingError
 from whetstone.lm.local import weights
-from whetstone.lm_settings import Role
+from whetstone.lm_settings import LM_ROLES
 from whetstone.settings import Settings
 
 _PER_TOKENS = 1_000_000
 _FREE = {"input": 0.0, "output": 0.0}
-_ROLES: tuple[Role, ...] = ("task", "reflection", "teacher", "judge")
 
 
 class Prices:
@@ -27,7 +25,7 @@ class Prices:
     def from_settings(cls, settings: Settings) -> Self:
         """The prices of WHETSTONE_LM_PRICES; the embedded model is free unless they say otherwise."""
         table: dict[str, Mapping[str, float]] = dict(settings.lm_prices)
-        if any(settings.lm_role(role).provider == "local" for role in _ROLES):
+        if any(settings.lm_role(role).provider == "local" for role in LM_ROLES):
             with contextlib.suppress(LocalModelMissingError):
                 table.setdefault(weights(settings).stem, _FREE)
         return cls(table)
@@ -38,11 +36,3 @@ class Prices:
         if price is None:
             return None
         return (prompt_tokens * price["input"] + completion_tokens * price["output"]) / _PER_TOKENS
-
-    def require(self, model: str) -> None:
-        """Raises InvalidInputError when the model has no price, so that no limit on money can be kept."""
-        if model not in self._table:
-            raise InvalidInputError(
-                f"A limit on money needs the price of the model {model!r}. Set WHETSTONE_LM_PRICES, for example "
-                f'{{"{model}": {{"input": 0.15, "output": 0.6}}}} (USD per million tokens), or leave the limit out.'
-            )

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from whetstone.errors import InvalidInputError
-from whetstone.optimize.engine.evaluation import Evaluation
+from whetstone.optimize.engine.evaluation import PERFECT, Evaluation
 from whetstone.optimize.engine.program import Candidate
 from whetstone.optimize.engine.proposals import Proposer, UnusableReflectionError
 from whetstone.optimize.evolution import search as prompt_evolution
@@ -24,7 +24,6 @@ from whetstone.optimize.stages import StageProgress, UnusableProposer
 _LEAST_PASSES = 3
 """A stage that may not score so many candidates on all validation rows is not worth starting."""
 _LEFT_OUT = "left-out"
-_PERFECT = 0.9999
 _STILL_STAGES = 2
 """Stages in a row without a gain after which the search ends."""
 
@@ -95,7 +94,7 @@ class Policy:
         """Why the search ends before the next stage, in words; None if it goes on."""
         if self._best is None:
             return None
-        if self._best.best.mean >= _PERFECT and self._best.best.wanted == self._rows():
+        if self._best.best.mean >= PERFECT and self._best.best.wanted == self._rows():
             return "nothing is left to gain on the validation rows"
         if self._still >= _STILL_STAGES:
             return f"{self._still} stages in a row brought no gain on the validation rows"

@@ -9,7 +9,7 @@ from whetstone.optimize.engine.ledger import Ledger, Purpose, Tariff
 from whetstone.optimize.models import ROLES, ConfiguredModels
 from whetstone.optimize.plan import make_plan
 from whetstone.optimize.rows.loading import load
-from whetstone.optimize.scoring import metric_of
+from whetstone.optimize.scoring import make_scorer, metric_of
 from whetstone.optimize.setting import arrange, choose_start, room_of
 from whetstone.optimize.spec import NativeSpec
 from whetstone.prompts.store import PromptStore
@@ -31,6 +31,8 @@ def _estimate(spec: NativeSpec, settings: Settings, models: ConfiguredModels) ->
     setting = arrange(spec, rows, start, room_of(spec, settings), None)
     plan = make_plan(spec, start, setting)
     metric = metric_of(spec, rows.task)
+    # Refuses the metric or rubric that the job itself would refuse.
+    make_scorer(metric, spec, lambda: models.client("judge"), models.client("task").model)
     tariffs: dict[Purpose, Tariff | None] = {
         purpose: models.tariff(ROLES[purpose]) for purpose in plan.purposes(metric)
     }

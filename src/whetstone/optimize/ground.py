@@ -55,10 +55,13 @@ class Preparation:
             return choose_start(self.spec, rows, current).to_dict()
 
         start = Start.from_dict(await self.journal.step("start", "start", choose))
-        room = room_of(self.spec, self.settings)
-        setting = await asyncio.to_thread(arrange, self.spec, rows, start, room, self.privacy)
+        return await asyncio.to_thread(self._ground, rows, start, self.models.client("task").model)
+
+    def _ground(self, rows: LoadedRows, start: Start, model: str) -> Ground:
+        """What follows from the rows and the two prompts; seconds of CPU for thousands of rows."""
+        setting = arrange(self.spec, rows, start, room_of(self.spec, self.settings), self.privacy)
         everything = (*rows.train, *rows.validation, *rows.test)
-        own = self_reference(everything, start.baseline.prompt, self.models.client("task").model)
+        own = self_reference(everything, start.baseline.prompt, model)
         if own.sentence:
             setting = replace(setting, notes=(*setting.notes, own.sentence))
         return Ground(rows, start, setting, make_plan(self.spec, start, setting))

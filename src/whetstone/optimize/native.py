@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Any
 
 from whetstone import __version__, files
-from whetstone.lm_settings import Role
+from whetstone.lm_settings import LM_ROLES, Role
 from whetstone.optimize import outcome
 from whetstone.optimize.engine.charged import Charged
 from whetstone.optimize.engine.evaluator import Evaluator
@@ -71,7 +71,7 @@ async def run(
     reading = await asyncio.to_thread(read, spec.dataset_dir, spec.task)
     async with AsyncExitStack() as stack:
         journal = await stack.enter_async_context(
-            Journal(spec.job_dir / JOURNAL_NAME, _header(spec, reading, settings))
+            Journal(spec.job_dir / JOURNAL_NAME, await asyncio.to_thread(_header, spec, reading, settings))
         )
         if journal.resumed:
             progress.log(f"resuming after {journal.elapsed_seconds():.0f} s of earlier work")
@@ -88,7 +88,7 @@ def _header(spec: NativeSpec, reading: Reading, settings: Settings) -> dict[str,
         "spec": spec.model_dump(mode="json", by_alias=True, exclude={"job_dir", "dataset_dir"}),
         "models": [
             [role, chosen.provider, chosen.base_url, chosen.model]
-            for role in sorted(set(ROLES.values()))
+            for role in sorted(LM_ROLES)
             for chosen in [settings.lm_role(role)]
         ],
         "task": reading.task,
@@ -199,6 +199,7 @@ class _Job:
             search_calls=plan.search_calls,
             gate_calls=plan.gate_calls,
             gate_tokens=plan.gate_tokens,
+            gate_answer_tokens=plan.gate_answer_tokens,
             largest_call=plan.largest_call,
             width=self._models.width,
             tariffs=tariffs,
@@ -219,7 +220,7 @@ class _Job:
         )
         context.ledger.open_gate()
         verdict = await trial.hold(context, found, ground.setting.test, context.evaluator)
-        self._progress.at("validating", 1.0, verdict.explanation)
+        self._progress.at("validating", 1.0, verdict.explanation, budgetUsed=context.ledger.used())
         return verdict
 
     def _evidence(
@@ -243,7 +244,7 @@ class _Job:
         async def write() -> NativeResult:
             artifact = await asyncio.to_thread(outcome.build_artifact, evidence, self._privacy)
             saved = await asyncio.to_thread(outcome.save, self._store, artifact, verdict.promote)
-            return outcome.result(evidence, verdict, saved)
+            return await asyncio.to_thread(outcome.result, evidence, verdict, saved)
 
         saving = asyncio.ensure_future(self._journal.step("result", "result", write))
         try:

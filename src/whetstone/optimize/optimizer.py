@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import difflib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -77,8 +79,9 @@ class SearchContext:
     `incumbent` is what the agent runs today, `baseline` its instructions without demonstrations, `start` the
     candidate to build on (`baseline`, or the best of an earlier stage). `pool` may be shown as demonstrations,
     `train` may be asked and reflected on, `validation` (in an order whose every prefix is balanced) chooses. `room`:
-    tokens of a whole request. `teacher` asks the teacher model where that is another than the task's. `goal` says in words what the metric rewards. `stage`, in a composed search the name of its optimizer, prefixes the names of steps, and
-    `stage_calls` is the count of search calls at which the stage must end (None: the search's own limit).
+    tokens of a whole request. `teacher` asks the teacher model where that is another than the task's. `goal` says in
+    words what the metric rewards. `stage`, in a composed search the name of its optimizer, prefixes the names of
+    steps, and `stage_calls` is the count of search calls at which the stage must end (None: the search's own limit).
     """
 
     spec: NativeSpec
@@ -111,6 +114,25 @@ class SearchContext:
         if self.stage_calls is None:
             return left
         return max(0, min(left, self.stage_calls - self.ledger.search_calls_made()))
+
+    def affordable_calls(self, tokens_a_call: float, gate_call: float = 0.0) -> int:
+        """The same where each takes `tokens_a_call` tokens and each of the gate's at least `gate_call`, which the budget
+        may limit too."""
+        return min(self.calls_left(), self.ledger.affordable_calls(tokens_a_call, gate_call))
+
+    async def width(self) -> int:
+        """Calls that the endpoint took at once when the search began; a resumed one, which may find another width,
+        plans with the same."""
+
+        async def found() -> dict[str, int]:
+            return {"width": self.evaluator.width}
+
+        recorded = await self.journal.step(self.name("width"), "plan", found)
+        return int(recorded["width"])
+
+    async def problem(self, candidate: Candidate, parent: Candidate) -> str | None:
+        """`guard.problem`, off the event loop: the privacy filter reads long texts for tens of milliseconds."""
+        return await asyncio.to_thread(self.guard.problem, candidate, parent)
 
     def in_stage(self, stage: str, start: Candidate, calls: int) -> Self:
         """The context of one stage of a composed search: it builds on `start` and may make `calls` calls."""
@@ -166,3 +188,29 @@ def tokens_a_call(candidates: Sequence[Candidate], rows: Sequence[Example]) -> f
     """Estimated tokens of one call under the longest of `candidates`, the answer as long as the right one."""
     longest = max((candidate.tokens() for candidate in candidates), default=0)
     return longest + sum(row.tokens for row in rows) / max(len(rows), 1)
+
+
+def lineage_entry(
+    number: int,
+    variant: int,
+    candidate: Candidate,
+    score: float,
+    *,
+    rows: int,
+    notes: str,
+    **more: Any,
+) -> dict[str, Any]:
+    """The artifact's entry of a candidate that was scored on `rows` validation rows in round `number`."""
+    entry = {"round": number, "variant": variant, "score": score, "notes": notes}
+    return {**entry, "rows": rows, "candidate": candidate.id[:16], **more}
+
+
+def changed(old: Candidate, new: Candidate) -> str:
+    """A unified diff of the texts that differ."""
+    before = old.texts()
+    lines: list[str] = []
+    for name, text in new.texts().items():
+        if text != before.get(name, ""):
+            was = before.get(name, "").splitlines()
+            lines += difflib.unified_diff(was, text.splitlines(), name, name, lineterm="", n=1)
+    return "\n".join(lines)

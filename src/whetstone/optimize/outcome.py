@@ -10,7 +10,7 @@ from whetstone import __version__
 from whetstone.clock import iso, now_ms
 from whetstone.optimize.engine.guards import placeholders
 from whetstone.optimize.engine.program import Candidate
-from whetstone.optimize.gate.trial import Verdict
+from whetstone.optimize.gate.trial import Selection, Verdict
 from whetstone.optimize.metrics import Answer
 from whetstone.optimize.metrics.report import Judged, report
 from whetstone.optimize.optimizer import SearchContext, SearchResult
@@ -126,7 +126,7 @@ def build_artifact(evidence: Evidence, privacy: PrivacyGate | None) -> PromptArt
         "baselineSource": e.start.source,
         "origin": e.found.origin,
         "candidatesTried": e.found.tried,
-        "validation": _validation(e.found),
+        "validation": Selection.of(e.found).to_dict(),
         "placeholders": sorted(placeholders(best.candidate.prompt).elements()),
         "tokenCount": {
             "baseline": e.context.incumbent.tokens(),
@@ -257,10 +257,6 @@ def _split(e: Evidence) -> dict[str, Any]:
         "pool": len(e.setting.pool.examples),
     }
     return {**e.rows.report(), "seed": e.context.spec.seed, "used": used}
-
-
-def _validation(found: SearchResult) -> dict[str, Any]:
-    return {"rows": found.best.wanted, "incumbent": found.incumbent.mean, "candidate": found.best.mean}
 
 
 def _filtered(shown: Demonstration, privacy: PrivacyGate) -> Demonstration:

@@ -25,7 +25,8 @@ class Plan:
     """The most that a job may do.
 
     `call_tokens` and `answer_tokens` are estimates of one call under today's prompt, `largest_call` the room that is
-    held for the largest while it is in flight.
+    held for the largest while it is in flight, `largest_answer` that of an answer. The teacher answers for demonstrations (`teaches`) or rows without
+    a right answer (`teacher_gold`).
     """
 
     optimizer: str
@@ -35,18 +36,25 @@ class Plan:
     call_tokens: int
     answer_tokens: int
     largest_call: int
+    largest_answer: int
     foresight: Foresight
     teaches: bool
+    teacher_gold: bool = False
 
     @property
     def gate_tokens(self) -> int:
         """Estimated tokens of the gate, with the room that its last call needs."""
         return self.gate_calls * self.call_tokens + self.largest_call
 
+    @property
+    def gate_answer_tokens(self) -> int:
+        """Those of them that are answers, which cost more."""
+        return self.gate_calls * self.answer_tokens + self.largest_answer
+
     def purposes(self, metric: str) -> tuple[Purpose, ...]:
         """What the job spends on."""
         found: list[Purpose] = ["search", "gate"]
-        found += ["teacher"] if self.teaches else []
+        found += ["teacher"] if self.teaches or self.teacher_gold else []
         found += ["proposals"] if self.proposals else []
         found += ["judge"] if metric == JUDGE else []
         return tuple(found)
@@ -80,13 +88,14 @@ def make_plan(spec: NativeSpec, start: Start, setting: Setting) -> Plan:
     optimizer = resolve_optimizer(spec.optimizer)
     gate_calls = 2 * spec.repeats * len(setting.test)
     limit = spec.budget.max_calls
-    least = gate_calls + 2 * spec.repeats * min(len(setting.validation), MIN_JUDGED_ROWS)
-    if limit is not None and limit < least:
-        raise InvalidInputError(
-            f"The budget is too small: the gate makes {gate_calls} calls on the test rows, and maxCalls is {limit}. "
-            f"Allow at least {least} calls, or lower maxTestRows"
-        )
     search = EFFORT_PASSES[spec.effort] * len(setting.validation) if limit is None else limit - gate_calls
+    needed = _smallest_search(optimizer, spec, start, len(setting.validation))
+    if search < needed:
+        chosen = f"effort {spec.effort} leaves it {search}" if limit is None else f"maxCalls is {limit}"
+        raise InvalidInputError(
+            f"The budget is too small: the gate makes {gate_calls} calls on the test rows, the smallest search {needed}, "
+            f"and {chosen}. Allow at least {gate_calls + needed} calls, or lower maxTestRows"
+        )
     judged = (*setting.validation, *setting.test)
     call = int(tokens_a_call([start.incumbent, start.baseline], judged)) + 1
     answer = sum(len(row.expected_text) for row in judged) // (3 * len(judged)) + 1
@@ -101,6 +110,19 @@ def make_plan(spec: NativeSpec, start: Start, setting: Setting) -> Plan:
         call_tokens=call,
         answer_tokens=answer,
         largest_call=max(room_held(start.incumbent.request(row)) for row in judged),
+        largest_answer=max(row.max_tokens for row in judged),
         foresight=foresee([row.group for row in setting.test], spec.confidence),
         teaches=spec.few_shot.teacher and optimizer in ("bootstrap-fewshot", "auto"),
+        teacher_gold=spec.teacher_gold,
     )
+
+
+def _smallest_search(optimizer: str, spec: NativeSpec, start: Start, validation: int) -> int:
+    """The fewest calls with which the optimizer starts: those of today's prompts, and of one candidate."""
+    fewest = min(validation, MIN_JUDGED_ROWS)
+    prompts = len({start.incumbent.id, start.baseline.id})
+    if optimizer == "prompt-evolution":
+        return ((prompts + 1) * fewest + 2 * spec.evolution.minibatch) * spec.repeats
+    if optimizer == "instruction-search":
+        return (prompts + 1) * fewest * spec.repeats
+    return 2 * fewest * spec.repeats

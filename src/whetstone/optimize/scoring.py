@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from whetstone.datasets.tasks import get_task
+from whetstone.errors import InvalidInputError
 from whetstone.lm.types import Completer
 from whetstone.optimize.metrics import get_metric
 from whetstone.optimize.metrics.judge import JudgeScorer
@@ -44,10 +45,12 @@ def goal_of(metric: str, spec: NativeSpec) -> str:
 def make_scorer(metric: str, spec: NativeSpec, judge: Callable[[], Completer], task_model: str) -> Scorer:
     """The scorer of `metric`, a name or `package.module:function`; the latter must have come from the command line.
 
-    Raises `InvalidInputError` for an unknown one.
+    Raises `InvalidInputError` for an unknown one, and for a rubric that nobody would read.
     """
     if metric == JUDGE:
         return JudgeScorer(judge(), _rubric(spec), seed=spec.seed, task_model=task_model)
+    if spec.rubric is not None:
+        raise InvalidInputError(f"rubric is for the metric '{JUDGE}'; this job is scored by '{metric}'")
     found = load_metric_reference(metric, Path.cwd()) if is_metric_reference(metric) else get_metric(metric)
     return MetricScorer(metric, found)
 

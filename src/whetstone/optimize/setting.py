@@ -10,7 +10,6 @@ from typing import Any
 from whetstone.datasets.near_duplicates import normalise
 from whetstone.errors import InvalidInputError
 from whetstone.optimize.engine.program import Candidate, prompt_component, tool_component
-from whetstone.optimize.engine.tokens import estimate_tokens
 from whetstone.optimize.rows.examples import Example
 from whetstone.optimize.rows.loading import MIN_JUDGED_ROWS, LoadedRows
 from whetstone.optimize.rows.pool import Pool, build_pool
@@ -77,7 +76,7 @@ class Setting:
     def longest(self) -> int:
         """Estimated tokens of the longest judged request beside the prompt, its answer included."""
         judged = (*self.validation, *self.test)
-        return max(estimate_tokens(example.messages) + example.max_tokens for example in judged)
+        return max(example.request_tokens for example in judged)
 
 
 def room_of(spec: NativeSpec, settings: Settings) -> int:
@@ -151,7 +150,7 @@ def arrange(
         for example in examples:
             if example.normalised in shown:
                 left_out["the current prompt shows them as demonstrations"] += 1
-            elif fixed + estimate_tokens(example.messages) + example.max_tokens > room:
+            elif fixed + example.request_tokens > room:
                 left_out[f"with the prompt they exceed the {room} tokens of a request"] += 1
             else:
                 kept.append(example)
@@ -166,9 +165,7 @@ def arrange(
         raise InvalidInputError(f"{rows.task}: no training row may be shown; there are {len(rows.train)}")
     mine = {example.id for example in pool.examples}
     train = [
-        example
-        for example in rows.train
-        if example.id in mine and fixed + estimate_tokens(example.messages) + example.max_tokens <= room
+        example for example in rows.train if example.id in mine and fixed + example.request_tokens <= room
     ]
     notes = [f"{count} rows were left out because {reason}." for reason, count in left_out.items()]
     return Setting(

@@ -129,7 +129,7 @@ class NativeSpec(_Model):
     effort: Effort = "light"
     seed: int = 0
     repeats: int = Field(default=1, ge=1, le=16)
-    confidence: float = Field(default=0.95, ge=0.5, lt=1)
+    confidence: float = Field(default=0.95, ge=0.5, le=0.999)
     equivalence_margin: float | None = Field(default=None, gt=0, lt=1)
     max_validation_rows: int = Field(default=100, ge=8)
     max_test_rows: int = Field(default=300, ge=8)

@@ -97,8 +97,8 @@ class CreateJob(WireModel):
         default=None, description="Answers to each row, where model or metric is noisy; 1 if absent."
     )
     seed: AsSent[int] = Field(default=None, description="Decides what is drawn by lot.")
-    confidence: AsSent[Annotated[float, Field(ge=0.5, lt=1)]] = Field(
-        default=None, description="Of the gate's interval; 0.95 if absent."
+    confidence: AsSent[Annotated[float, Field(ge=0.5, le=0.999)]] = Field(
+        default=None, description="Of the gate's interval, 0.5 to 0.999; 0.95 if absent."
     )
     equivalence_margin: AsSent[Annotated[float, Field(gt=0, lt=1)]] = Field(
         default=None,

@@ -13,6 +13,11 @@ from whetstone.optimize.engine.program import Candidate
 MAX_ERROR_RATE = 0.02
 """An evaluation of which more calls failed is invalid: never a low score, no score."""
 
+SOLVED = 0.999
+"""An answer with this score or more is right; metrics may round."""
+PERFECT = 1 - 1e-9
+"""A mean with which nothing is left to gain."""
+
 
 class InvalidEvaluationError(WhetstoneError):
     """Too many calls of an evaluation failed for its score to mean anything."""

@@ -14,10 +14,11 @@ from typing import Any
 from whetstone.datasets.expected import answer_text
 from whetstone.lm.errors import LMError, LMRequestError, LocalModelFailedError, LocalModelMissingError
 from whetstone.lm.types import ChatRequest, ChatResponse, Completer
+from whetstone.optimize.engine.accounts import Account
 from whetstone.optimize.engine.evaluation import Evaluation, RowResult, StepResult
 from whetstone.optimize.engine.gather import Gather, OnRow, Pair, Stop, UnusableError
 from whetstone.optimize.engine.journal import Journal
-from whetstone.optimize.engine.ledger import Account, Ledger, Purpose
+from whetstone.optimize.engine.ledger import Ledger, Purpose
 from whetstone.optimize.engine.program import Candidate
 from whetstone.optimize.metrics import Answer
 from whetstone.optimize.metrics.scorer import MetricError, Scorer
@@ -91,7 +92,7 @@ class Evaluator:
         async def gather() -> dict[str, Any]:
             judged = replace(self._ledger.account("judge"))
             pairs = list(self.pending(work, repeats))
-            allowed = {c.id: len(examples) * repeats for c, examples in work}
+            wanted = {c.id: len(examples) * repeats for c, examples in work}
             failed = {c.id: self.collect(c, examples, repeats).failed for c, examples in work}
             found = await Gather(
                 pairs,
@@ -99,7 +100,7 @@ class Evaluator:
                 width=self.width,
                 stop=stop,
                 on_row=on_row,
-                allowed=allowed,
+                wanted=wanted,
                 failed=failed,
             ).run()
             if found["stopped"] is None:
@@ -143,35 +144,39 @@ class Evaluator:
         """One call and its score. `BudgetExhausted` passes; a failure is in the result."""
         started = time.monotonic()
         request = pair.candidate.request(pair.example, pair.repeat)
+        row = RowResult(pair.example.id, None, repeat=pair.repeat)
         try:
             response = await self._complete(request, purpose)
+            row = _answered(row, response)
             score = await self._scorer.score(
                 pair.example, Answer(response.text, tuple(response.tool_calls or ()))
             )
         except (LMError, MetricError) as error:
             elapsed = (time.monotonic() - started) * 1000
-            row = RowResult(pair.example.id, None, error=str(error), latency_ms=elapsed, repeat=pair.repeat)
+            row = replace(row, error=str(error), latency_ms=row.latency_ms or elapsed)
             if _concerns_every_call(error):
                 raise UnusableError(row) from error
             return row
-        return RowResult(
-            example=pair.example.id,
-            score=score.value,
-            feedback=score.feedback[:_MAX_FEEDBACK],
-            answer=answer_text(response.text, response.tool_calls),
-            prompt_tokens=response.usage.prompt_tokens,
-            completion_tokens=response.usage.completion_tokens,
-            latency_ms=response.latency_ms,
-            cached=response.cached,
-            repeat=pair.repeat,
-            objectives=score.objectives,
-        )
+        feedback = score.feedback[:_MAX_FEEDBACK]
+        return replace(row, score=score.value, feedback=feedback, objectives=score.objectives)
 
     async def _complete(self, request: ChatRequest, purpose: Purpose) -> ChatResponse:
         async with await self._ledger.reserve(purpose, request) as reservation:
             response = await self._client.complete(request)
             self._ledger.settle(purpose, reservation, response.usage)
         return response
+
+
+def _answered(row: RowResult, response: ChatResponse) -> RowResult:
+    """The row with what was answered and what that cost, which counts also where no score comes of it."""
+    return replace(
+        row,
+        answer=answer_text(response.text, response.tool_calls),
+        prompt_tokens=response.usage.prompt_tokens,
+        completion_tokens=response.usage.completion_tokens,
+        latency_ms=response.latency_ms,
+        cached=response.cached,
+    )
 
 
 def _concerns_every_call(error: Exception) -> bool:

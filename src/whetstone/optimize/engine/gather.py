@@ -41,7 +41,8 @@ class Gather:
     """`width` workers draw pairs until none are left or something ends it.
 
     `ask` may raise `BudgetExhausted`, which ends the step, and `UnusableError`, which fails it. `stop(done)` is
-    asked before each call, `on_row(candidate, row, done, wanted)` told of each answer. `allowed` is the number of answers wanted of each candidate, `failed` how many are known to have failed before.
+    asked before each call, `on_row(candidate, row, done, wanted)` told of each answer. `wanted` is the number of
+    answers wanted of each candidate, `failed` how many are known to have failed before.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class Gather:
         width: int,
         stop: Stop,
         on_row: OnRow,
-        allowed: Mapping[str, int],
+        wanted: Mapping[str, int],
         failed: Mapping[str, int],
     ) -> None:
         self._pairs = pairs
@@ -60,7 +61,7 @@ class Gather:
         self._width = width
         self._stop = stop
         self._on_row = on_row
-        self._allowed = {candidate: MAX_ERROR_RATE * wanted for candidate, wanted in allowed.items()}
+        self._allowed = {candidate: MAX_ERROR_RATE * answers for candidate, answers in wanted.items()}
         self._failed = Counter(failed)
         self._rows: list[tuple[int, str, RowResult]] = []
         self._answered = 0

@@ -10,13 +10,13 @@ their tokens and money count in the totals.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from whetstone.errors import InvalidInputError
 from whetstone.lm.budget import Budget, Reservation
 from whetstone.lm.types import ChatRequest, Usage
 from whetstone.lm.wire import max_prompt_tokens
+from whetstone.optimize.engine.accounts import Account, Spending, answered
 from whetstone.optimize.spec import BudgetLimits
 
 _GATE_MARGIN = 1.25  # the gate's calls may be slower than those seen so far
@@ -29,63 +29,12 @@ Tariff = Callable[[int, int], float]
 """US dollars for so many prompt and completion tokens."""
 
 
-class Spending(Protocol):
-    """The cost of one call, successful or not."""
-
-    @property
-    def prompt_tokens(self) -> int: ...
-    @property
-    def completion_tokens(self) -> int: ...
-    @property
-    def latency_ms(self) -> float: ...
-    @property
-    def cached(self) -> bool: ...
-    @property
-    def failed(self) -> bool: ...
-
-
-@dataclass(slots=True)
-class Account:
-    """Totals of one purpose. `calls` were answered; `failed` ones were not, and are not charged."""
-
-    calls: int = 0
-    cache_hits: int = 0
-    failed: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cost: float = 0.0
-    latency_ms: float = 0.0
-
-    @property
-    def tokens(self) -> int:
-        return self.prompt_tokens + self.completion_tokens
-
-    def add(self, other: Account) -> None:
-        """Add another account's totals."""
-        for each in fields(self):
-            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
-
-    def since(self, earlier: Account) -> Account:
-        """What was added after `earlier`."""
-        return Account(*(getattr(self, each.name) - getattr(earlier, each.name) for each in fields(self)))
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON form; `calls` includes the `cacheHits`, which cost nothing."""
-        return {
-            "calls": self.calls,
-            "cacheHits": self.cache_hits,
-            "failed": self.failed,
-            "promptTokens": self.prompt_tokens,
-            "completionTokens": self.completion_tokens,
-            "usd": round(self.cost, 6),
-        }
-
-
 class Ledger:
     """Spending of one job by purpose, against its limits.
 
     `search_calls` and `gate_calls` are what search and gate may make, `gate_tokens` an estimate of the gate's
-    tokens, of which `largest_call` are held for its last call; `tariffs` prices a purpose's model. Raises `InvalidInputError` for a limit in money without a price.
+    tokens, of which `gate_answer_tokens` are the answers' and `largest_call` are held for its last call; `tariffs`
+    prices a purpose's model. Raises `InvalidInputError` for a limit in money without a price.
     """
 
     def __init__(
@@ -95,6 +44,7 @@ class Ledger:
         search_calls: int,
         gate_calls: int,
         gate_tokens: int = 0,
+        gate_answer_tokens: int = 0,
         largest_call: int = 0,
         width: int,
         tariffs: Mapping[Purpose, Tariff | None],
@@ -113,7 +63,7 @@ class Ledger:
         self._tariffs = tariffs
         self._gate_tokens = gate_tokens
         self._largest_call = largest_call
-        self._gate_cost = self._cost("gate", gate_tokens, 0)
+        self._gate_cost = self._cost("gate", gate_tokens - gate_answer_tokens, gate_answer_tokens)
         self._gate_open = False
         self._budget = self._renewed(calls=0, tokens=0, cost=0.0)
 
@@ -168,7 +118,7 @@ class Ledger:
 
     def replay(self, purpose: Purpose, rows: Iterable[Spending]) -> None:
         """Book the calls of a step that an earlier attempt made."""
-        paid = [row for row in rows if not row.failed]
+        paid = [row for row in rows if answered(row)]
         self._book(
             calls=len(paid) if purpose in _ANSWERS else 0,
             tokens=sum(row.prompt_tokens + row.completion_tokens for row in paid),
@@ -179,7 +129,7 @@ class Ledger:
         """Add the calls of a step, just made or replayed, to the account of `purpose`."""
         account = self.account(purpose)
         for row in rows:
-            account.calls += not row.failed
+            account.calls += answered(row)
             account.cache_hits += row.cached
             account.failed += row.failed
             account.prompt_tokens += row.prompt_tokens
@@ -205,11 +155,15 @@ class Ledger:
         limit = self.limits.max_proposals
         return None if limit is None else max(0, limit - self.account("proposals").calls)
 
-    def affordable_calls(self, tokens_a_call: float) -> int:
-        """Calls that the search may still make when each takes `tokens_a_call` tokens."""
-        calls = self.search_calls_left()
-        if self.limits.max_tokens is not None:
-            left = self.limits.max_tokens - self._gate_tokens - self.tokens()
+    def affordable_calls(self, tokens_a_call: float, gate_call: float = 0.0) -> int:
+        """Calls that the search may still make when each takes `tokens_a_call` tokens, and each of the gate's at least
+        `gate_call`."""
+        calls, limits = self.search_calls_left(), self.limits
+        gate = max(self._gate_tokens, gate_call * self.gate_calls + self._largest_call)
+        if limits.max_tokens is not None:
+            calls = min(calls, max(0, int((limits.max_tokens - self.tokens() - gate) / tokens_a_call)))
+        if limits.max_cost is not None and (price := self._price()) > 0:
+            left = (limits.max_cost - self.cost()) / price - gate
             calls = min(calls, max(0, int(left / tokens_a_call)))
         return calls
 
@@ -247,10 +201,8 @@ class Ledger:
         needed = tokens + per_call * self.gate_calls + self._largest_call
         if limits.max_tokens is not None and self.tokens() + needed > limits.max_tokens:
             return "budget_tokens"
-        if limits.max_cost is not None:
-            price = self.cost() / max(self.tokens(), 1)
-            if self.cost() + needed * price > limits.max_cost:
-                return "budget_cost"
+        if limits.max_cost is not None and self.cost() + needed * self._price() > limits.max_cost:
+            return "budget_cost"
         if limits.max_seconds is not None:
             seconds = _GATE_SECONDS + _GATE_MARGIN * self.seconds_of(self.gate_calls)
             if elapsed_seconds + seconds > limits.max_seconds:
@@ -299,6 +251,11 @@ class Ledger:
     def _cost(self, purpose: Purpose, prompt_tokens: int, completion_tokens: int) -> float:
         tariff = self._tariffs.get(purpose)
         return 0.0 if tariff is None else tariff(prompt_tokens, completion_tokens)
+
+    def _price(self) -> float:
+        """US dollars a token: the mean so far; before the first call that of a prompt with an answer a ninth as long."""
+        tokens = self.tokens()
+        return self.cost() / tokens if tokens else self._cost("search", 9, 1) / 10
 
     def _mean(self, total: float) -> float:
         return total / self.search.calls if self.search.calls else 0.0

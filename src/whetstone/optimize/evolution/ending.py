@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from whetstone.errors import InvalidInputError
-from whetstone.optimize.engine.evaluation import Evaluation
-from whetstone.optimize.evolution.members import PERFECT, Member
+from whetstone.optimize.engine.evaluation import PERFECT, Evaluation
+from whetstone.optimize.evolution.members import Member
 from whetstone.optimize.evolution.run import Run
 from whetstone.optimize.evolution.validation import score_fully
 from whetstone.optimize.optimizer import SearchResult

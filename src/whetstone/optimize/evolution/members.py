@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from whetstone.optimize.engine.program import Candidate
-from whetstone.optimize.optimizer import Edit
-
-SOLVED = 0.999
-"""A row with this score or more is no failure; metrics may round."""
-PERFECT = 1 - 1e-9
+from whetstone.optimize.optimizer import Edit, lineage_entry
 
 
 @dataclass(slots=True, eq=False)
@@ -97,16 +92,15 @@ class Member:
 
     def lineage(self, score: float, rows: int) -> dict[str, Any]:
         """The artifact's entry."""
-        notes = self.hypothesis or self.origin
-        return {
-            "round": self.step,
-            "variant": self.number,
-            "score": score,
-            "notes": notes,
-            "rows": rows,
-            "candidate": self.candidate.id[:16],
-            "parents": [_scored(parent).number for parent in self.parents],
-        }
+        return lineage_entry(
+            self.step,
+            self.number,
+            self.candidate,
+            score,
+            rows=rows,
+            notes=self.hypothesis or self.origin,
+            parents=[_scored(parent).number for parent in self.parents],
+        )
 
 
 def child_of(
@@ -132,14 +126,3 @@ def child_of(
 
 def _scored(member: Member) -> Member:
     return next((each for each in member.ancestors() if each.scores), member)
-
-
-def changed(old: Candidate, new: Candidate) -> str:
-    """A unified diff of the texts that differ."""
-    before = old.texts()
-    lines: list[str] = []
-    for name, text in new.texts().items():
-        if text != before.get(name, ""):
-            was = before.get(name, "").splitlines()
-            lines += difflib.unified_diff(was, text.splitlines(), name, name, lineterm="", n=1)
-    return "\n".join(lines)

@@ -10,10 +10,10 @@ from whetstone.lm.types import ChatRequest
 from whetstone.optimize.engine.program import Candidate
 from whetstone.optimize.engine.reflection import reflection_request
 from whetstone.optimize.evolution.components import describe
-from whetstone.optimize.evolution.members import Member, changed, child_of
+from whetstone.optimize.evolution.members import Member, child_of
 from whetstone.optimize.evolution.mutation import answer_tokens, parse, rules
 from whetstone.optimize.evolution.run import Run
-from whetstone.optimize.optimizer import Edit
+from whetstone.optimize.optimizer import Edit, changed
 from whetstone.optimize.rows.examples import Example
 
 MOST_MERGES = 5
@@ -180,7 +180,7 @@ async def _combined(run: Run, step: str, pair: Pair) -> Member | None:
                 return None
             merged = merged.with_text(name, draft.text)
             hypothesis = f"{hypothesis}: {draft.hypothesis}" if draft.hypothesis else hypothesis
-    if run.context.guard.problem(merged, pair.first.candidate) is not None:
+    if await run.context.problem(merged, pair.first.candidate) is not None:
         return None
     number = run.population.number(merged)
     if number is None:

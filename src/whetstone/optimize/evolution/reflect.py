@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from whetstone.lm.types import ChatRequest
 from whetstone.optimize.evolution.chain import settle_head, take
 from whetstone.optimize.evolution.components import choose_component, describe
-from whetstone.optimize.evolution.members import Member, changed, child_of
+from whetstone.optimize.evolution.members import Member, child_of
 from whetstone.optimize.evolution.mutation import Draft, Evidence, parse, reflection
 from whetstone.optimize.evolution.run import Run
 from whetstone.optimize.evolution.sampling import Minibatch
-from whetstone.optimize.optimizer import Edit
+from whetstone.optimize.optimizer import Edit, changed
 from whetstone.optimize.rows.examples import Example
 
 _MOST_WIDE = 4
@@ -169,17 +169,17 @@ async def _propose(run: Run, step: str, slots: Sequence[Slot]) -> list[Trial]:
     trials: dict[str, Trial] = {}
     for slot, answer in zip(slots, answers, strict=True):
         draft = parse(answer)
-        if draft is not None and (child := _child(run, slot, draft)) is not None:
+        if draft is not None and (child := await _child(run, slot, draft)) is not None:
             trials.setdefault(child.candidate.id, Trial(slot, child))
     return list(trials.values())
 
 
-def _child(run: Run, slot: Slot, draft: Draft) -> Member | None:
+async def _child(run: Run, slot: Slot, draft: Draft) -> Member | None:
     parent = slot.parent
     candidate = parent.candidate.with_text(slot.component, draft.text)
     if candidate.id == parent.candidate.id:
         return None
-    problem = run.context.guard.problem(candidate, parent.candidate)
+    problem = await run.context.problem(candidate, parent.candidate)
     if problem is not None:
         run.context.progress.log(f"step {run.step}: a proposal is rejected: {problem}")
         parent.refuted.append(f"{draft.hypothesis} (the new text was refused: {problem})")

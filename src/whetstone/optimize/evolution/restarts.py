@@ -14,10 +14,10 @@ from whetstone.optimize.engine.guards import placeholders
 from whetstone.optimize.engine.program import PROMPT, Candidate
 from whetstone.optimize.engine.reflection import reflection_request, show_example
 from whetstone.optimize.engine.tokens import CHARACTERS_PER_TOKEN
-from whetstone.optimize.evolution.members import Member, changed
+from whetstone.optimize.evolution.members import Member
 from whetstone.optimize.evolution.mutation import answer_tokens, parse, rules
 from whetstone.optimize.evolution.run import Run
-from whetstone.optimize.optimizer import Edit
+from whetstone.optimize.optimizer import Edit, changed
 from whetstone.optimize.rows.examples import Example
 from whetstone.optimize.rows.stratified import stratified
 
@@ -77,7 +77,7 @@ async def begin_anew(run: Run) -> None:
     run.tell(f"step {run.step}: writing a prompt from scratch")
     requests = [_request(run, step, place) for place in range(trials.affordable_proposals(_PROMPTS))]
     answers = await trials.ask(f"{step}/proposals", requests) if requests else []
-    roots = [root for answer in answers if (root := _root(run, base, answer)) is not None]
+    roots = [root for answer in answers if (root := await _root(run, base, answer)) is not None]
     if not roots:
         run.barren += 1
         _return_to_another(run)
@@ -113,12 +113,12 @@ def _request(run: Run, step: str, place: int) -> ChatRequest:
     return fresh_request(context.goal, leader.candidate, different, results, context.room, run.repeat(place))
 
 
-def _root(run: Run, base: Member, answer: str | None) -> Member | None:
+async def _root(run: Run, base: Member, answer: str | None) -> Member | None:
     draft = parse(answer)
     if draft is None:
         return None
     candidate = base.candidate.with_text(PROMPT, draft.text)
-    if run.context.guard.problem(candidate, base.candidate) is not None:
+    if await run.context.problem(candidate, base.candidate) is not None:
         return None
     number = run.population.number(candidate)
     if number is None:

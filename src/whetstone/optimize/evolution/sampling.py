@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from whetstone.optimize.evolution.members import SOLVED, Member
+from whetstone.optimize.engine.evaluation import SOLVED
+from whetstone.optimize.evolution.members import Member
 from whetstone.optimize.rows.examples import Example
 
 _FAILS_AGAIN, _FAILS_ANEW = 0.75, 0.1

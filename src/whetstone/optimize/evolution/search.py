@@ -34,7 +34,7 @@ async def search(context: SearchContext) -> SearchResult:
     Raises `InvalidInputError` when the budget allows no search at all, and `InvalidEvaluationError` when the
     incumbent cannot be scored or the reflection model cannot be used.
     """
-    run = await _planned(context)
+    run = Run(context, make_plan(context), width=await context.width())
     await begin(run)
     if run.population.members and run.leader.mean(run.ids) <= _HOPELESS:
         run.stalls = context.spec.evolution.restart_after
@@ -44,17 +44,6 @@ async def search(context: SearchContext) -> SearchResult:
     if reason in _ROOM_FOR_A_LAST_STAGE:
         await settle_head(run, "last")
     return await finish(run, reason)
-
-
-async def _planned(context: SearchContext) -> Run:
-    """The run with the width that the endpoint had when it began: a resumed one may find another."""
-    plan = make_plan(context)
-
-    async def shape() -> dict[str, int]:
-        return {"width": context.evaluator.width}
-
-    recorded = await context.journal.step(context.name("evolution"), "plan", shape)
-    return Run(context, plan, width=recorded["width"])
 
 
 def _over(run: Run) -> str | None:

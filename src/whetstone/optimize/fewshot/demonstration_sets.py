@@ -8,12 +8,13 @@ chance. Only training rows take part in the choice.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from whetstone.datasets.near_duplicates import jaccard
 from whetstone.optimize.engine.randomness import derived, stable_order
 from whetstone.optimize.rows.examples import Example
+from whetstone.prompts.artifact import DemonstrationFormat
 
 # Examples are compared among so many of the best at most, and by so much of their text.
 _DIVERSE_POOL = 500
@@ -32,7 +33,14 @@ WHY = {
 }
 """What each family bets on."""
 
-SHOWN_AS = {"turns": "as chat turns", "block": "in the system prompt"}
+RENDERINGS: Mapping[str, tuple[DemonstrationFormat, ...]] = {
+    "auto": ("turns", "block"),
+    "turns": ("turns",),
+    "block": ("block",),
+}
+"""The renderings that a job tries, by its option `demonstrationFormat`."""
+
+SHOWN_AS: Mapping[DemonstrationFormat, str] = {"turns": "as chat turns", "block": "in the system prompt"}
 """The renderings of demonstrations in words."""
 
 

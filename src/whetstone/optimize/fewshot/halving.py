@@ -35,7 +35,7 @@ def plan(challengers: int, references: int, rows: int, max_calls: int) -> Plan |
     `references` candidates (the incumbent) are scored on every rung beside the challengers. When the budget is
     short, challengers are given up first, then validation rows.
     """
-    for total_rows in _row_counts(rows):
+    for total_rows in row_counts(rows):
         for count in range(challengers, 0, -1):
             candidate = _plan(count, references, total_rows)
             if candidate.calls <= max_calls:
@@ -48,7 +48,8 @@ def smallest(references: int, rows: int) -> int:
     return (1 + references) * min(rows, MIN_ROWS)
 
 
-def _row_counts(rows: int) -> list[int]:
+def row_counts(rows: int) -> list[int]:
+    """How many of `rows` validation rows to try to afford: all, half of them and so on, `MIN_ROWS` at least."""
     counts = [rows]
     while counts[-1] > MIN_ROWS:
         counts.append(max(MIN_ROWS, counts[-1] // 2))

@@ -15,7 +15,7 @@ from whetstone.optimize.engine.evaluator import Work
 from whetstone.optimize.engine.program import Candidate
 from whetstone.optimize.fewshot.commentary import Commentary, Pace
 from whetstone.optimize.fewshot.halving import Plan, Rung, plan, smallest
-from whetstone.optimize.optimizer import Edit, SearchContext, SearchResult, tokens_a_call
+from whetstone.optimize.optimizer import Edit, SearchContext, SearchResult, lineage_entry, tokens_a_call
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,7 @@ class Race:
     def _affordable(self, challengers: Sequence[Challenger]) -> Plan:
         context, rows = self._context, len(self._context.validation)
         tokens = tokens_a_call([c.candidate for c in challengers], context.validation)
-        limit = min(context.calls_left(), context.ledger.affordable_calls(tokens))
-        found = plan(len(challengers), 1, rows, limit // self._repeats)
+        found = plan(len(challengers), 1, rows, context.affordable_calls(tokens, tokens) // self._repeats)
         if found is None:
             gate, needed = context.ledger.gate_calls, smallest(1, rows) * self._repeats
             raise InvalidInputError(
@@ -140,16 +139,9 @@ class Race:
         context.progress.log(f"{text} ({leader.origin})", **extra)
 
     def _note(self, number: int, variant: int, evaluation: Evaluation, notes: str) -> None:
-        self._lineage.append(
-            {
-                "round": number,
-                "variant": variant,
-                "score": evaluation.mean,
-                "notes": notes,
-                "rows": evaluation.wanted // self._repeats,
-                "candidate": evaluation.candidate.id[:16],
-            }
-        )
+        rows = evaluation.wanted // self._repeats
+        entry = lineage_entry(number, variant, evaluation.candidate, evaluation.mean, rows=rows, notes=notes)
+        self._lineage.append(entry)
 
     def _mean(self, challenger: Challenger) -> float:
         return self._scores[challenger.candidate.id].mean

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from whetstone.errors import InvalidInputError
+from whetstone.optimize.engine.evaluation import PERFECT
 from whetstone.optimize.engine.program import Candidate, demonstration
 from whetstone.optimize.engine.randomness import derived
 from whetstone.optimize.fewshot.commentary import Pace
@@ -23,7 +24,6 @@ _FIRST_VARIANT = 1000
 _SAMPLE_FACTOR = 4
 _SAMPLE_SHARE = 6
 _LEAST_PASSES = 3
-_PERFECT = 0.9999
 _WHY = "examples that the best set so far answers wrongly teach what it lacks"
 
 
@@ -62,10 +62,10 @@ class Refining:
     def _may_go_on(self, found: SearchResult) -> bool:
         context = self._context
         whole = len(context.validation) * context.spec.repeats
-        if found.finish_reason != "completed" or found.best.wanted < whole or found.best.mean >= _PERFECT:
+        if found.finish_reason != "completed" or found.best.wanted < whole or found.best.mean >= PERFECT:
             return False
         tokens = tokens_a_call([found.best.candidate], context.validation)
-        return min(context.calls_left(), context.ledger.affordable_calls(tokens)) >= _LEAST_PASSES * whole
+        return context.affordable_calls(tokens) >= _LEAST_PASSES * whole
 
     def _sample(self, candidate: Candidate, number: int) -> list[Example]:
         """Training rows to look at, other ones in each round; none where the best shows nothing."""

@@ -13,9 +13,13 @@ from dataclasses import replace
 
 from whetstone.errors import InvalidInputError
 from whetstone.optimize.engine.program import Candidate, demonstration
-from whetstone.optimize.engine.tokens import estimate_tokens
 from whetstone.optimize.fewshot.commentary import Pace
-from whetstone.optimize.fewshot.demonstration_sets import SHOWN_AS, DemonstrationSet, demonstration_sets
+from whetstone.optimize.fewshot.demonstration_sets import (
+    RENDERINGS,
+    SHOWN_AS,
+    DemonstrationSet,
+    demonstration_sets,
+)
 from whetstone.optimize.fewshot.race import Challenger, Race
 from whetstone.optimize.fewshot.refining import Refining
 from whetstone.optimize.fewshot.teacher import bootstrap, errors_of_bare_prompt
@@ -23,11 +27,6 @@ from whetstone.optimize.optimizer import SearchContext, SearchResult
 from whetstone.optimize.rows.examples import Example
 from whetstone.prompts.artifact import DemonstrationFormat
 
-_RENDERINGS: dict[str, tuple[DemonstrationFormat, ...]] = {
-    "auto": ("turns", "block"),
-    "turns": ("turns",),
-    "block": ("block",),
-}
 _SETS_FIRST = 2
 """Challengers with new demonstrations that come before the prompts that exist already."""
 
@@ -65,9 +64,7 @@ def _most_tokens(context: SearchContext) -> float:
 
 def _limit(context: SearchContext) -> int:
     """Most tokens that a prompt with its demonstrations may take."""
-    return min(
-        context.guard.max_tokens, context.room - max(_request_tokens(row) for row in context.validation)
-    )
+    return min(context.guard.max_tokens, context.room - max(row.request_tokens for row in context.validation))
 
 
 def _challengers(
@@ -117,7 +114,7 @@ def _sets(
 
 
 def _renderings(context: SearchContext) -> tuple[DemonstrationFormat, ...]:
-    return _RENDERINGS[context.spec.few_shot.demonstration_format]
+    return RENDERINGS[context.spec.few_shot.demonstration_format]
 
 
 def _in_turn(
@@ -143,10 +140,6 @@ def _candidate(start: Candidate, examples: Sequence[Example], rendering: Demonst
     return replace(start, demonstrations=shown, rendering=rendering)
 
 
-def _origin(chosen: DemonstrationSet, rendering: str) -> str:
+def _origin(chosen: DemonstrationSet, rendering: DemonstrationFormat) -> str:
     words = ", the teacher's words" if any(example.gold == "teacher" for example in chosen.examples) else ""
     return f"{len(chosen.examples)} demonstrations ({chosen.family}{words}) {SHOWN_AS[rendering]}"
-
-
-def _request_tokens(example: Example) -> int:
-    return estimate_tokens(example.messages) + example.max_tokens

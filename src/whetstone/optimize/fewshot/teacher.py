@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
 
-from whetstone.optimize.engine.evaluation import RowResult
+from whetstone.optimize.engine.evaluation import SOLVED, RowResult
 from whetstone.optimize.engine.evaluator import Evaluator
 from whetstone.optimize.engine.ledger import Purpose
 from whetstone.optimize.engine.program import Candidate
@@ -15,9 +15,6 @@ from whetstone.optimize.metrics import Answer
 from whetstone.optimize.optimizer import SearchContext, tokens_a_call
 from whetstone.optimize.rows.examples import Example
 from whetstone.optimize.rows.stratified import stratified
-
-PASSING_SCORE = 0.999
-"""A teacher's answer that scores less is not shown as an example of a right one."""
 
 _WAVES = 4
 _POOL_FACTOR = 3
@@ -35,7 +32,7 @@ async def errors_of_bare_prompt(context: SearchContext, most_tokens: float) -> f
     estimated tokens of the search's longest call.
     """
     wanted = _ERRORS_FACTOR * context.spec.few_shot.demonstrations
-    count = min(wanted, len(context.train), _affordable(context, most_tokens) // _ERRORS_SHARE)
+    count = min(wanted, len(context.train), context.affordable_calls(most_tokens) // _ERRORS_SHARE)
     if count < max(wanted // 2, MIN_ROWS):
         return frozenset()
     rows = stratified(context.train, context.spec.seed, "bootstrap")[:count]
@@ -54,7 +51,7 @@ async def errors_of(
     scores = {row.example: row.score for row in found if row.score is not None}
     if not scores:
         return frozenset()
-    wrong = frozenset(row for row, score in scores.items() if score < PASSING_SCORE)
+    wrong = frozenset(row for row, score in scores.items() if score < SOLVED)
     context.progress.log(f"{name} gets {len(wrong)} of {len(scores)} training rows wrong")
     if len(wrong) < len(scores):
         return wrong
@@ -69,7 +66,7 @@ async def bootstrap(context: SearchContext, most_tokens: float) -> list[Example]
     asked at once, until three times as many answers passed as a set shows, or a quarter of the calls is spent.
     """
     wanted = _POOL_FACTOR * context.spec.few_shot.demonstrations
-    affordable = _affordable(context, most_tokens)
+    affordable = context.affordable_calls(most_tokens)
     limit = min(affordable // _TEACHER_SHARE, affordable - _RACE_ROWS * context.spec.repeats, _WAVES * wanted)
     rows = _as_shown(context)[: max(limit, 0)]
     passed: dict[str, str] = {}
@@ -110,11 +107,7 @@ def _as_shown(context: SearchContext) -> list[Example]:
 
 
 def _passes(row: RowResult) -> bool:
-    return row.score is not None and row.score >= PASSING_SCORE and bool(row.answer.strip())
-
-
-def _affordable(context: SearchContext, tokens: float) -> int:
-    return min(context.calls_left(), context.ledger.affordable_calls(tokens))
+    return row.score is not None and row.score >= SOLVED and bool(row.answer.strip())
 
 
 async def _answers(

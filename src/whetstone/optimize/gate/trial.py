@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from whetstone.optimize.engine.evaluation import Evaluation
 from whetstone.optimize.engine.evaluator import Evaluator
@@ -34,8 +34,13 @@ class Selection:
     incumbent: float
     candidate: float
 
+    @classmethod
+    def of(cls, found: SearchResult) -> Self:
+        """What a search's result says of them."""
+        return cls(len(found.best.by_example()), found.incumbent.mean, found.best.mean)
+
     def to_dict(self) -> dict[str, Any]:
-        """The artifact's `validation`."""
+        """The artifact's `validation`, and the job result's."""
         return {
             "rows": self.rows,
             "incumbent": self.incumbent,
@@ -161,7 +166,7 @@ def on_test(
         "optimistic"
     )
     return Verdict(
-        gate.decision, explanation, "test", gate, rows, _selection(found), _foresight(terms, found, test)
+        gate.decision, explanation, "test", gate, rows, Selection.of(found), _foresight(terms, found, test)
     )
 
 
@@ -178,12 +183,8 @@ def _untested(
     gate, rows = _compare(terms, found.incumbent, found.best, validation)
     foresight = _foresight(terms, found, test)
     return Verdict(
-        decision, explanation, "validation", gate, rows, _selection(found), foresight, stopped=stopped
+        decision, explanation, "validation", gate, rows, Selection.of(found), foresight, stopped=stopped
     )
-
-
-def _selection(found: SearchResult) -> Selection:
-    return Selection(len(found.best.by_example()), found.incumbent.mean, found.best.mean)
 
 
 def _foresight(terms: Terms, found: SearchResult, test: Sequence[Example]) -> Foresight:

@@ -11,7 +11,7 @@ from typing import Any
 from whetstone.optimize.engine.evaluation import MAX_ERROR_RATE, Evaluation
 from whetstone.optimize.engine.program import Candidate
 from whetstone.optimize.instructions.space import Point, Space
-from whetstone.optimize.optimizer import SearchContext
+from whetstone.optimize.optimizer import SearchContext, lineage_entry
 from whetstone.optimize.rows.examples import Example
 from whetstone.optimize.rows.stratified import stratified
 
@@ -109,16 +109,8 @@ class Board:
 
     def enter(self, wave: int, number: int, found: Evaluation, notes: str) -> None:
         """Add a line to the lineage."""
-        self.lineage.append(
-            {
-                "round": wave,
-                "variant": number,
-                "score": found.mean,
-                "notes": notes,
-                "rows": found.wanted,
-                "candidate": found.candidate.id[:16],
-            }
-        )
+        rows = found.wanted // self._repeats
+        self.lineage.append(lineage_entry(wave, number, found.candidate, found.mean, rows=rows, notes=notes))
 
     def hopeless(self, candidate: Candidate) -> bool:
         """Whether so many calls failed that the candidate cannot be scored any more."""

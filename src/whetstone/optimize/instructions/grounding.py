@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from whetstone.optimize.engine.evaluation import RowResult
+from whetstone.optimize.engine.evaluation import SOLVED, RowResult
 from whetstone.optimize.engine.program import Candidate
 from whetstone.optimize.engine.randomness import derived
 from whetstone.optimize.engine.reflection import fit, reflection_request, show_example, trim
@@ -15,7 +15,6 @@ from whetstone.optimize.optimizer import SearchContext, tokens_a_call
 from whetstone.optimize.rows.examples import Example
 from whetstone.optimize.rows.stratified import stratified
 
-RIGHT = 0.999
 FEWEST_PROPOSALS = 4
 """With fewer proposals left than this, none is spent on a summary."""
 _SUMMARY_ROWS = 8
@@ -70,9 +69,9 @@ async def answered(
     found = context.evaluator.collect(candidate, rows)
     by_id = {row.example: row for row in found.rows if row.score is not None}
     pairs = [(row, by_id[row.id]) for row in rows if row.id in by_id]
-    failures = [(row, result) for row, result in pairs if (result.score or 0.0) < RIGHT]
+    failures = [(row, result) for row, result in pairs if (result.score or 0.0) < SOLVED]
     failures.sort(key=lambda each: each[1].score or 0.0)
-    solved: list[Answered] = [(row, result) for row, result in pairs if (result.score or 0.0) >= RIGHT]
+    solved: list[Answered] = [(row, result) for row, result in pairs if (result.score or 0.0) >= SOLVED]
     if not pairs:
         solved = [(row, None) for row in order[:_SUMMARY_ROWS]]
     return Material(candidate, tuple(failures), tuple(solved), found.mean if pairs else None), stop

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from whetstone.optimize.fewshot.halving import MIN_ROWS, row_counts
 from whetstone.optimize.instructions.rounds import whole_rounds
 from whetstone.optimize.spec import InstructionOptions
 
-MIN_ROWS = 8
 _MOST_REFLECTED = 32
 _FEWEST_REFLECTED = 4
 _SHARE_REFLECTED = 20
@@ -20,7 +20,7 @@ class Plan:
 
     `rows`: validation rows of the final choice. `minibatch`: those of a trial. `reflected`: training rows that are
     answered before each wave of proposals. `waves`: proposals in each wave. `finalists`: candidates for whose full
-    validation calls are kept back.
+    validation calls are kept back. `width`: calls in flight.
     """
 
     rows: int
@@ -28,6 +28,7 @@ class Plan:
     reflected: int
     waves: tuple[int, ...]
     finalists: int
+    width: int
 
 
 def plan(
@@ -44,11 +45,11 @@ def plan(
     """The best shape within `calls`; None when not even one candidate on `MIN_ROWS` rows fits beside the references.
 
     `rows` and `training` are the validation and training rows that there are, `references` the candidates that are
-    scored on all rows first, `proposals` the most that may be asked for, `width` the calls in flight. When calls are short, finalists and
-    validation rows are given up together: a choice among several on fewer rows beats no choice.
+    scored on all rows first, `proposals` the most that may be asked for, `width` the calls in flight. When calls are
+    short, finalists and validation rows are given up together: a choice among several on fewer rows beats no choice.
     """
     for finalists, spare in ((3, 1), (1, 0)):
-        for total in _row_counts(rows):
+        for total in row_counts(rows):
             if (references + finalists + spare) * total * repeats <= calls:
                 left = calls - references * total * repeats
                 return _shape(options, total, finalists, left, training, proposals, repeats, width)
@@ -83,7 +84,7 @@ def _shape(
     count = min(options.instructions, max(1, trials * 2 // 3))
     if proposals is not None:
         count = min(count, proposals)
-    return Plan(total, minibatch, reflected, _waves(count, trials), finalists)
+    return Plan(total, minibatch, reflected, _waves(count, trials), finalists, width)
 
 
 def _waves(count: int, trials: int) -> tuple[int, ...]:
@@ -95,10 +96,3 @@ def _waves(count: int, trials: int) -> tuple[int, ...]:
     first = -(-count // 3)
     second = -(-(count - first) // 2)
     return (first, second, count - first - second)
-
-
-def _row_counts(rows: int) -> list[int]:
-    counts = [rows]
-    while counts[-1] > MIN_ROWS:
-        counts.append(max(MIN_ROWS, counts[-1] // 2))
-    return counts

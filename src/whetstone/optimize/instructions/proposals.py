@@ -67,7 +67,7 @@ class Proposals:
         found: list[Instruction] = []
         reasons: Counter[str] = Counter()
         for each, answer in zip(asked, answers, strict=True):
-            made = self._read(number, each, answer)
+            made = await self._read(number, each, answer)
             if isinstance(made, str):
                 reasons[made] += 1
             else:
@@ -112,7 +112,7 @@ class Proposals:
         wanted = least + 2 * estimate_tokens([{"role": "system", "content": prompt}])
         return min(wanted, most, room_tokens(self._context) // 3)
 
-    def _read(self, number: int, asked: _Asked, answer: str | None) -> Instruction | str:
+    async def _read(self, number: int, asked: _Asked, answer: str | None) -> Instruction | str:
         """The instruction in an answer, or why there is none."""
         if answer is None:
             return "no answer"
@@ -122,7 +122,7 @@ class Proposals:
         if (problem := self._useless(text, asked)) is not None:
             return problem
         start = self._context.start
-        if (problem := self._context.guard.problem(start.with_text(PROMPT, text), start)) is not None:
+        if (problem := await self._context.problem(start.with_text(PROMPT, text), start)) is not None:
             return problem
         self._seen.add(_normal(text))
         said = parse_tag(answer, "hypothesis")

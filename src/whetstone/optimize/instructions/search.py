@@ -37,7 +37,7 @@ async def search(context: SearchContext) -> SearchResult:
     Raises `InvalidInputError` when the budget allows no search at all, and `InvalidEvaluationError` when the
     incumbent or the start cannot be scored, or the reflection model gives no answer.
     """
-    return await _Search(context, _plan(context)).run()
+    return await _Search(context, _plan(context, await context.width())).run()
 
 
 class _Search:
@@ -187,7 +187,7 @@ class _Search:
         )
 
 
-def _plan(context: SearchContext) -> Plan:
+def _plan(context: SearchContext, width: int) -> Plan:
     """The plan within the calls (and the tokens for them) that are left; raises `InvalidInputError` without one."""
     rows, repeats = len(context.validation), context.spec.repeats
     compared = {each.id: each for each in (context.incumbent, context.start)}
@@ -201,13 +201,13 @@ def _plan(context: SearchContext) -> Plan:
         proposals -= 1  # the summary is one
     found = plan(
         context.spec.instructions,
-        calls=min(context.calls_left(), context.ledger.affordable_calls(tokens)),
+        calls=context.affordable_calls(tokens),
         rows=rows,
         references=references,
         training=len(context.train),
         proposals=proposals,
         repeats=repeats,
-        width=context.evaluator.width,
+        width=width,
     )
     if found is None:
         gate, needed = context.ledger.gate_calls, smallest(rows, references, repeats)

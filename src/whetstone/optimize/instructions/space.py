@@ -8,19 +8,10 @@ from itertools import product
 from typing import NamedTuple
 
 from whetstone.optimize.engine.program import PROMPT, Candidate, demonstration
-from whetstone.optimize.engine.tokens import estimate_tokens
-from whetstone.optimize.fewshot.demonstration_sets import demonstration_sets
+from whetstone.optimize.fewshot.demonstration_sets import RENDERINGS, SHOWN_AS, demonstration_sets
 from whetstone.optimize.optimizer import SearchContext
 from whetstone.optimize.rows.examples import Example
-from whetstone.prompts.artifact import Demonstration, DemonstrationFormat
-
-_RENDERINGS: dict[str, tuple[DemonstrationFormat, ...]] = {
-    "auto": ("turns", "block"),
-    "turns": ("turns",),
-    "block": ("block",),
-}
-_AS: dict[DemonstrationFormat, str] = {"turns": "as chat turns", "block": "in the system prompt"}
-
+from whetstone.prompts.artifact import Demonstration
 
 _SURE_FAMILIES = 3
 """Families of sets that every pool gives: diverse, representative, the best rewarded."""
@@ -62,7 +53,7 @@ class Space:
         self._start = context.start
         self.instructions = [Instruction(context.start.prompt, "the present instructions")]
         self.shown = [_own(context)]
-        self.renderings = _RENDERINGS[context.spec.few_shot.demonstration_format]
+        self.renderings = RENDERINGS[context.spec.few_shot.demonstration_format]
 
     def learn(self, errors: Collection[str]) -> None:
         """Add the demonstrations, now that the present prompt is known to get some training rows (`errors`) wrong.
@@ -103,7 +94,7 @@ class Space:
         instruction, shown = self.instructions[point.instruction].origin, self.shown[point.demonstrations]
         if not shown.demonstrations:
             return instruction if len(self.shown) == 1 else f"{instruction}, no demonstrations"
-        form = f" {_AS[self.renderings[point.rendering]]}" if point.demonstrations else ""
+        form = f" {SHOWN_AS[self.renderings[point.rendering]]}" if point.demonstrations else ""
         return f"{instruction}, {len(shown.demonstrations)} demonstrations ({shown.name}){form}"
 
 
@@ -116,7 +107,7 @@ def _others(context: SearchContext, errors: Collection[str]) -> list[Shown]:
     options, start = context.spec.instructions, context.start
     if not options.demonstration_sets:
         return []
-    longest = max(estimate_tokens(row.messages) + row.max_tokens for row in context.validation)
+    longest = max(row.request_tokens for row in context.validation)
     room = min(context.guard.max_tokens, context.room - longest)
 
     instructions = start.bare().tokens()

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 
+from whetstone.optimize.engine.evaluation import PERFECT
 from whetstone.optimize.engine.program import Candidate
 from whetstone.optimize.engine.randomness import derived
 from whetstone.optimize.instructions.board import Arm, Board
@@ -19,7 +20,6 @@ from whetstone.optimize.rows.examples import Example
 
 _DOUBTS = 2.0
 """An arm so many standard errors below the best full score is not validated any more."""
-_PERFECT = 1 - 1e-9
 
 TOO_DEAR = ("budget_tokens", "budget_cost")
 """Limits that forbid a large step and may allow a small one."""
@@ -51,7 +51,7 @@ class Trials:
     @property
     def solved(self) -> bool:
         """Whether nothing can score better than what is validated."""
-        return self._board.top_score() >= _PERFECT
+        return self._board.top_score() >= PERFECT
 
     def spare(self) -> int:
         """Calls that trials may use now."""
@@ -125,19 +125,25 @@ class Trials:
     async def _batch(self, most: int, full: Arm | None) -> Batch:
         """The next arms to try and their rows; nothing when the calls or the candidates are used up."""
         per_arm = self._plan.minibatch * self._context.spec.repeats
-        count = min(most, at_once(per_arm, self._context.evaluator.width))
+        count = min(most, at_once(per_arm, self._plan.width))
         if count < 1:
             return []
-        points: list[Point] = []
         excluded = full.candidate.id if full else None
+        points = await asyncio.to_thread(self._next_points, count, excluded)
+        arms = [self._board.arm(point) for point in points]
+        size = self._plan.minibatch
+        return [(arm, self._board.minibatch(arm.candidate, self._batches, size)) for arm in arms]
+
+    def _next_points(self, count: int, excluded: str | None) -> list[Point]:
+        """Up to `count` points worth a trial: those that wait, then what the surrogate suggests. Takes a while."""
+        points: list[Point] = []
         while self._queue and len(points) < count:
             point = self._usable(self._queue.popleft(), excluded)
             if point is not None and point not in points:
                 points.append(point)
         if len(points) < count:
             seed = derived(self._context.spec.seed, self._context.name(f"trials-{self._batches}"), "tpe")
-            suggested = await asyncio.to_thread(
-                suggest,
+            suggested = suggest(
                 self._board.observations(),
                 self._space.shape,
                 list(self._space.points()),
@@ -146,9 +152,7 @@ class Trials:
                 seed.getrandbits(32),
             )
             points += [point for point in suggested if point not in points][: count - len(points)]
-        arms = [self._board.arm(point) for point in points]
-        size = self._plan.minibatch
-        return [(arm, self._board.minibatch(arm.candidate, self._batches, size)) for arm in arms]
+        return points
 
     def _usable(self, point: Point, excluded: str | None) -> Point | None:
         """The plain form of a point that may be tried; None for one that is known, refused or `excluded`."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Sequence
 from typing import Any
 
 from whetstone.optimize.engine.evaluation import Evaluation
 from whetstone.optimize.engine.program import PROMPT, Candidate
+from whetstone.optimize.fewshot.halving import MIN_ROWS
 from whetstone.optimize.instructions.board import Arm, Board
-from whetstone.optimize.instructions.planning import MIN_ROWS
 from whetstone.optimize.instructions.space import Instruction, Space
-from whetstone.optimize.optimizer import Edit, SearchContext, SearchResult, tokens_a_call
+from whetstone.optimize.optimizer import Edit, SearchContext, SearchResult, changed, tokens_a_call
 from whetstone.optimize.rows.examples import Example
 
 _NOISE_ROWS = 0.5
@@ -126,14 +125,14 @@ class Winner:
         """What the arm's instructions change, with the mean change of score on the training rows that motivated it,
         as far as both were asked them."""
         instruction = self._instruction(arm)
-        before, after = (self._scores(each, instruction.evidence) for each in self._compared(instruction))
+        start, new = self._compared(instruction)
+        before, after = (self._scores(each, instruction.evidence) for each in (start, new))
         if instruction.text == self._context.start.prompt:
             return []
         both = [row.id for row in instruction.evidence if row.id in before and row.id in after]
         delta = sum(after[row] - before[row] for row in both) / len(both) if both else 0.0
         evidence = tuple(row.id for row in instruction.evidence)
-        diff = _diff(self._context.start.prompt, instruction.text)
-        return [Edit(diff, instruction.hypothesis, evidence, delta)]
+        return [Edit(changed(start, new), instruction.hypothesis, evidence, delta)]
 
     def _instruction(self, arm: Arm) -> Instruction:
         return self._space.instructions[arm.point.instruction]
@@ -144,8 +143,3 @@ class Winner:
 
     def _scores(self, candidate: Candidate, rows: Sequence[Example]) -> dict[str, float]:
         return self._context.evaluator.collect(candidate, rows).by_example()
-
-
-def _diff(before: str, after: str) -> str:
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), "before", "after", lineterm="", n=1)
-    return "\n".join(lines)

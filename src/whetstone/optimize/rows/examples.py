@@ -68,6 +68,11 @@ class Example:
         return estimate_tokens([*self.messages, answer]) + _TOKENS_BESIDE_TEXT
 
     @property
+    def request_tokens(self) -> int:
+        """Estimated tokens of the question and the longest answer that is asked for."""
+        return estimate_tokens(self.messages) + self.max_tokens
+
+    @property
     def quality(self) -> tuple[int, float]:
         """Sort key of demonstrations, best first: answers by people or a teacher, then the best rewarded."""
         return (0 if self.gold in ("correction", "teacher") else 1, -(self.reward or 0.0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,17 @@ MIN_JUDGED_ROWS = 8
 
 @dataclass(frozen=True, slots=True)
 class LoadedRows:
-    """Verified rows of one task by split; `notes` are sentences for the person who started the job."""
+    """Verified rows of one task by split.
+
+    `hashes` are those of the splits' content, `notes` sentences for the person who started the job.
+    """
 
     task: str
     rows: int
     train: tuple[Example, ...]
     validation: tuple[Example, ...]
     test: tuple[Example, ...]
+    hashes: Mapping[Side, str]
     notes: tuple[str, ...]
 
     @property
@@ -44,7 +48,7 @@ class LoadedRows:
         """Sizes and content hashes of the splits, for the artifact."""
         return {
             "counts": {split: len(self.of(split)) for split in SIDES},
-            "hashes": {split: content_hash(self.of(split)) for split in SIDES},
+            "hashes": dict(self.hashes),
             "gold": dict(Counter(each.gold for split in SIDES for each in self.of(split))),
         }
 
@@ -106,6 +110,7 @@ def divide(reading: Reading, usable: Sequence[Example], seed: int) -> LoadedRows
         by_split["train"],
         by_split["validation"],
         by_split["test"],
+        {split: content_hash(members) for split, members in by_split.items()},
         (*notes, *_gold_note(examples)),
     )
 
