@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
+from pydantic import ValidationError
 
 from whetstone.cli_settings import settings_with
 from whetstone.errors import InvalidInputError, WhetstoneError
@@ -55,6 +56,13 @@ def train(
     max_proposals: Annotated[int | None, typer.Option(help="Most proposals of the reflection model.")] = None,
     repeats: Annotated[int, typer.Option(help="Answers per row, where they vary.")] = 1,
     seed: Annotated[int, typer.Option(help="Decides what is drawn by lot.")] = 0,
+    confidence: Annotated[float, typer.Option(help="Of the gate's interval.")] = 0.95,
+    equivalence_margin: Annotated[
+        float | None, typer.Option(help="Promote a shorter prompt that is not worse by more than this.")
+    ] = None,
+    teacher_gold: Annotated[
+        bool, typer.Option("--teacher-gold", help="The teacher answers rows without a verified answer.")
+    ] = False,
     state_dir: Annotated[Path | None, typer.Option(help="Folder of datasets and prompts.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would take.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -88,13 +96,16 @@ def train(
             "budget": limits,
             "repeats": repeats,
             "seed": seed,
+            "confidence": confidence,
+            "equivalence_margin": equivalence_margin,
+            "teacher_gold": teacher_gold,
         }
         spec = _spec(settings, dataset, wanted)
         result = asyncio.run(_estimate(spec, settings) if dry_run else _run(spec, settings))
     except KeyboardInterrupt:
         typer.secho("Interrupted; the same command goes on from here.", fg=typer.colors.YELLOW, err=True)
         raise typer.Exit(INTERRUPTED) from None
-    except (WhetstoneError, OSError, ValueError) as error:
+    except (WhetstoneError, OSError, ValidationError) as error:
         typer.secho(_sentence(error), fg=typer.colors.RED, err=True)
         raise typer.Exit(1) from error
     if as_json:
@@ -177,8 +188,6 @@ class _Bar:
 
 
 def _sentence(error: Exception) -> str:
-    from pydantic import ValidationError
-
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False, include_input=False)[0]
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from evolution_world import (
@@ -232,7 +233,8 @@ async def test_a_fixed_width_makes_so_many_proposals_at_once(tmp_path: Path) -> 
     world = World()
     async with world.context(tmp_path, evolution=EvolutionOptions(width=3, merge=False)) as context:
         await search(context)
-        steps = context.journal.of_kind("proposals")
+        entries = map(orjson.loads, context.journal.path.read_bytes().splitlines())
+        steps = [entry["data"] for entry in entries if entry["kind"] == "proposals"]
     assert max(len(step) for step in steps) == 3
 
 

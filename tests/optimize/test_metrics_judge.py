@@ -18,7 +18,7 @@ from whetstone.errors import InvalidInputError
 from whetstone.lm.client import LMClient
 from whetstone.lm.errors import LMError
 from whetstone.optimize.metrics import Answer, MetricError
-from whetstone.optimize.metrics.judge import JudgeScorer, read_preference, read_verdicts
+from whetstone.optimize.metrics.judge import JudgeScorer, read_verdicts
 from whetstone.optimize.metrics.parsing import UnreadableError
 from whetstone.optimize.metrics.rubric import FREE_TEXT, Rubric
 from whetstone.optimize.rows.examples import Example
@@ -176,41 +176,6 @@ async def test_a_judge_of_its_own_answers_says_so(client: LMClient) -> None:
     assert client.model in scorer.note
 
 
-def prefers(choose: Callable[[str, str], str]) -> Callable[[list[dict[str, Any]]], str]:
-    """A judge of two answers that decides by `choose(first, second)`."""
-
-    def answer(messages: list[dict[str, Any]]) -> str:
-        user = messages[1]["content"]
-        texts = re.findall(r"<<(?:first|second) answer \w+>>\n(.*?)\n<</", user, re.DOTALL)
-        return orjson.dumps({"reason": "so it is", "better": choose(*texts)}).decode()
-
-    return answer
-
-
-async def test_the_better_answer_wins_in_both_orders(client: LMClient, openai_peer: OpenAIPeer) -> None:
-    openai_peer.answer = prefers(lambda first, _second: "first" if first == "Monday" else "second")
-    scorer = JudgeScorer(client)
-    for row in (replace(ROW, id=f"row-{n}") for n in range(4)):
-        assert (await scorer.prefer(row, Answer("Monday"), Answer("June"))).winner == "a"
-        found = await scorer.prefer(row, Answer("June"), Answer("Monday"))
-        assert (found.winner, found.reasons) == ("b", ("so it is", "so it is"))
-
-
-async def test_a_judge_that_favours_a_place_prefers_nothing(
-    client: LMClient, openai_peer: OpenAIPeer
-) -> None:
-    for place in ("first", "second", "neither"):
-        openai_peer.answer = prefers(lambda *_texts, place=place: place)
-        row = replace(ROW, id=place)
-        assert (await JudgeScorer(client).prefer(row, Answer("Monday"), Answer("June"))).winner is None
-    assert len(openai_peer.calls) == 2 + 2 + 1
-
-
-async def test_equal_answers_are_not_compared(client: LMClient, openai_peer: OpenAIPeer) -> None:
-    assert (await JudgeScorer(client).prefer(ROW, Answer("Monday"), Answer("Monday "))).winner is None
-    assert openai_peer.calls == []
-
-
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -249,9 +214,8 @@ def test_a_verdict_may_stand_in_a_fence_or_after_a_thought() -> None:
     ).map(lambda value: orjson.dumps(value).decode())
 )
 def test_any_reply_is_read_or_refused(text: str) -> None:
-    for read in (lambda: read_verdicts(text, 2), lambda: read_preference(text)):
-        try:
-            found = read()
-        except UnreadableError:
-            continue
-        assert len(found) == 2
+    try:
+        found = read_verdicts(text, 2)
+    except UnreadableError:
+        return
+    assert len(found) == 2

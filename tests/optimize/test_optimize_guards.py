@@ -46,6 +46,7 @@ def test_counting_placeholders_takes_any_text(text: str) -> None:
         ("You are {{agentName}}. Answer {user} in ${language}.", "loses {{agentName}}"),
         (f"{BASE.prompt} Greet {{{{user}}}}.", "adds {{user}}"),
         (" ", "empty"),
+        (f"{BASE.prompt}\x00", "control characters"),
     ],
 )
 def test_a_candidate_that_changes_the_placeholders_is_rejected(text: str, words: str) -> None:
@@ -71,7 +72,11 @@ def test_the_token_cap_is_hard_and_counts_demonstrations() -> None:
     assert judge.rejected == {"too_long": 1}
 
 
-@given(number=st.integers(0, len(EXAMPLES) - 1), start=st.integers(0, 10), before=st.text(max_size=40))
+@given(
+    number=st.integers(0, len(EXAMPLES) - 1),
+    start=st.integers(0, 10),
+    before=st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size=40),
+)
 def test_an_instruction_that_copies_a_rows_text_is_rejected(number: int, start: int, before: str) -> None:
     copied = EXAMPLES[number].text[start:]
     if len(copied) < 55:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from whetstone.errors import InvalidInputError
 from whetstone.optimize.engine.ledger import Ledger, Purpose, Tariff
 from whetstone.optimize.models import ROLES, ConfiguredModels
 from whetstone.optimize.plan import make_plan
@@ -14,6 +15,8 @@ from whetstone.optimize.setting import arrange, choose_start, room_of
 from whetstone.optimize.spec import NativeSpec
 from whetstone.prompts.store import PromptStore
 from whetstone.settings import Settings
+
+_TEACHER = "With teacherGold the job first asks the teacher for right answers to the other rows, which a dry run does not do"
 
 
 async def estimate(spec: NativeSpec, settings: Settings) -> dict[str, Any]:
@@ -26,7 +29,12 @@ async def estimate(spec: NativeSpec, settings: Settings) -> dict[str, Any]:
 
 
 def _estimate(spec: NativeSpec, settings: Settings, models: ConfiguredModels) -> dict[str, Any]:
-    rows = load(spec.dataset_dir, spec.task, spec.seed)
+    try:
+        rows = load(spec.dataset_dir, spec.task, spec.seed)
+    except InvalidInputError as error:
+        if not spec.teacher_gold:
+            raise
+        raise InvalidInputError(f"{error.message}. {_TEACHER}") from None
     start = choose_start(spec, rows, PromptStore(settings.optimized_prompts_dir).current(rows.task))
     setting = arrange(spec, rows, start, room_of(spec, settings), None)
     plan = make_plan(spec, start, setting)

@@ -42,9 +42,9 @@ class Evidence:
 
     @property
     def finish_reason(self) -> str:
-        """`completed`, `cancelled`, or the limit that ended the search or the gate."""
+        """`completed`, `interrupted`, or the limit that ended the search or the gate."""
         if self.verdict is None:
-            return "cancelled"
+            return "interrupted"
         return self.verdict.stopped or self.found.finish_reason
 
     @property
@@ -111,13 +111,16 @@ class Evidence:
 
 
 def build_artifact(evidence: Evidence, privacy: PrivacyGate | None) -> PromptArtifact:
-    """The artifact of contract §15.1 with its evidence. Its demonstrations are filtered once more, except without
-    `privacy`: those of the pool were filtered before they were tried.
+    """The artifact of contract §15.1 with its evidence.
+
+    Its demonstrations and the reflection model's words are filtered once more, except without `privacy`: demonstrations
+    of the pool were filtered before they were tried.
 
     Before the gate the scores are those of validation, and `promotionDecision` says `not_gated`.
     """
     e, spec, best = evidence, evidence.context.spec, evidence.found.best
     verdict = e.verdict
+    clean = privacy.text if privacy is not None else str
     components = dict(best.candidate.components)
     extras: dict[str, Any] = {
         "engineVersion": __version__,
@@ -136,7 +139,7 @@ def build_artifact(evidence: Evidence, privacy: PrivacyGate | None) -> PromptArt
         "errors": _errors(e),
         "paired": e.paired,
         "report": e.reports(),
-        "edits": [edit.to_dict() for edit in e.found.edits],
+        "edits": [{**edit.to_dict(), "hypothesis": clean(edit.hypothesis)} for edit in e.found.edits],
         "frontier": e.found.frontier,
         "rejectedByGuard": dict(e.context.guard.rejected),
         "notes": e.notes(),
@@ -154,7 +157,10 @@ def build_artifact(evidence: Evidence, privacy: PrivacyGate | None) -> PromptArt
         few_shot_examples=[
             shown if privacy is None else _filtered(shown, privacy) for shown in best.candidate.demonstrations
         ],
-        lineage=[LineageEntry.model_validate(entry) for entry in e.found.lineage],
+        lineage=[
+            LineageEntry.model_validate({**entry, "notes": clean(entry["notes"])})
+            for entry in e.found.lineage
+        ],
         components=components or None,
         artifact_id=f"artifact-{spec.job_id}",
         job_id=spec.job_id,

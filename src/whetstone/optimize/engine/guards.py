@@ -17,6 +17,7 @@ _PLACEHOLDER = re.compile(
     r"|(?<![{$\w])\{[A-Za-z_]\w*\}(?!\})"  # Python's format
     r"|%\([A-Za-z_]\w*\)[sd]"
 )
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _SHINGLE = 40
 """Characters in a row that count as copied."""
 _WINDOW = 16
@@ -75,6 +76,8 @@ class Guard:
                 continue
             if not text.strip():
                 return "empty", f"the {name} is empty"
+            if _CONTROL.search(text) and not _CONTROL.search(old):
+                return "control_characters", f"the {name} contains control characters"
             if problem := _changed_placeholders(old, text):
                 return "placeholders", problem
             if self._copies(text):

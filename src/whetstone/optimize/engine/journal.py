@@ -39,7 +39,6 @@ class Journal:
         self.path = path
         self._header = _plain(dict(header))
         self._steps: dict[str, Any] = {}
-        self._kinds: dict[str, str] = {}
         self._elapsed_before = 0.0
         self._started = time.monotonic()
         self._descriptor = -1
@@ -77,10 +76,6 @@ class Journal:
         """What was recorded under `step`, or None."""
         return self._steps.get(step)
 
-    def of_kind(self, kind: str) -> list[Any]:
-        """What was recorded under all steps of `kind`, in order."""
-        return [data for step, data in self._steps.items() if self._kinds[step] == kind]
-
     async def record(self, step: str, kind: str, data: Any) -> Any:
         """Append one step, durably, and give back its data as a resumed run would read it."""
         if step in self._steps:
@@ -95,7 +90,7 @@ class Journal:
             },
             option=orjson.OPT_APPEND_NEWLINE,
         )
-        self._steps[step], self._kinds[step] = orjson.loads(line)["data"], kind
+        self._steps[step] = orjson.loads(line)["data"]
         self._writing = asyncio.ensure_future(asyncio.to_thread(self._append, line))
         await asyncio.shield(self._writing)
         return self._steps[step]
@@ -117,7 +112,7 @@ class Journal:
         for number, line in enumerate(whole.splitlines(), start=1):
             try:
                 entry = orjson.loads(line)
-                self._steps[entry["step"]], self._kinds[entry["step"]] = entry["data"], entry["kind"]
+                self._steps[entry["step"]] = entry["data"]
                 self._elapsed_before = float(entry["elapsedSeconds"])
             except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
                 self._close()

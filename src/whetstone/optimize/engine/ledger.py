@@ -228,7 +228,7 @@ class Ledger:
             "calls": answers,
             "maxCalls": self._search_calls + self.gate_calls,
             "tokens": self.tokens(),
-            "usd": round(self.cost(), 6),
+            "usd": self._usd(),
             "proposals": self.account("proposals").calls,
         }
 
@@ -244,9 +244,13 @@ class Ledger:
             "searchCalls": self._search_calls,
             "reservedForGate": {"calls": self.gate_calls, "tokens": self._gate_tokens},
             "spent": {"search": Account().to_dict(), "gate": Account().to_dict(), **spent},
-            "total": {"tokens": self.tokens(), "usd": round(self.cost(), 6)},
+            "total": {"tokens": self.tokens(), "usd": self._usd()},
             "seconds": round(elapsed_seconds, 1),
         }
+
+    def _usd(self) -> float | None:
+        """US dollars so far; None where a price is unknown."""
+        return None if None in self._tariffs.values() else round(self.cost(), 6)
 
     def _cost(self, purpose: Purpose, prompt_tokens: int, completion_tokens: int) -> float:
         tariff = self._tariffs.get(purpose)

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from whetstone.datasets.expected import answer_text
 from whetstone.lm.types import ChatRequest, Completer, Message
@@ -44,23 +44,7 @@ Decide for each of these statements, on its own, whether it is true of the answe
 Reply with one JSON object and nothing else, with exactly one entry for each statement:
 {{"verdicts": [{{"item": 1, "reason": "<one short sentence>", "satisfied": true or false}}, ...]}}"""
 
-_PREFERENCE = """\
-Which of the two answers serves the request better, judged by these statements about a good answer?
-{items}
-
-The order in which the answers are given says nothing. Reply with one JSON object and nothing else:
-{{"reason": "<one short sentence>", "better": "first" or "second" or "neither"}}"""
-
 _AGAIN = "Your reply could not be read: {reason}. Reply again, with the JSON object and nothing else."
-
-
-@dataclass(frozen=True)
-class Preference:
-    """Which of two answers the judge prefers in both orders; `winner` None where the two verdicts differ or neither
-    is better. `reasons` are the judge's words."""
-
-    winner: Literal["a", "b"] | None
-    reasons: tuple[str, ...] = ()
 
 
 class JudgeScorer:
@@ -127,26 +111,6 @@ class JudgeScorer:
         value = 1 - len(failed) / len(items)
         return Score(value, f"The judge says that this does not hold: {' | '.join(failed)}")
 
-    async def prefer(self, example: Example, a: Answer, b: Answer) -> Preference:
-        """The better of two answers to `example`, asked in both orders; at most two calls. Raises as `score` does."""
-        texts = {"a": answer_text(a.text, a.tool_calls), "b": answer_text(b.text, b.tool_calls)}
-        if texts["a"].strip() == texts["b"].strip():
-            return Preference(None, ("The answers are equal.",))
-        items = self._items(example)
-        orders: list[tuple[Literal["a", "b"], Literal["a", "b"]]] = [("a", "b"), ("b", "a")]
-        orders.sort(key=lambda order: stable_order(self._seed, f"judge:{example.id}", order[0]))
-        winners: list[Literal["a", "b"]] = []
-        reasons: list[str] = []
-        for first, second in orders:
-            parts = [*_row(example), ("first answer", texts[first]), ("second answer", texts[second])]
-            request = self._request(example, "two answers", parts, _PREFERENCE, items)
-            better, reason = await self._ask(request, read_preference)
-            reasons.append(reason)
-            if better == "neither":
-                return Preference(None, tuple(reasons))
-            winners.append(first if better == "first" else second)
-        return Preference(winners[0] if winners[0] == winners[1] else None, tuple(reasons))
-
     def _items(self, example: Example) -> list[RubricItem]:
         """The rubric's items in this row's order."""
         return sorted(
@@ -199,15 +163,6 @@ def read_verdicts(text: str, count: int) -> list[tuple[bool, str]]:
     if len(found) < count:
         raise UnreadableError(f"there are verdicts on {len(found)} of {count} items")
     return [found[item] for item in sorted(found)]
-
-
-def read_preference(text: str) -> tuple[str, str]:
-    """Which answer is better (`first`, `second` or `neither`), and why; `UnreadableError` otherwise."""
-    verdict = _object(text)
-    better = verdict.get("better")
-    if better not in ("first", "second", "neither"):
-        raise UnreadableError("'better' is not one of first, second and neither")
-    return better, _reason(verdict)
 
 
 def _object(text: str) -> dict[str, Any]:
