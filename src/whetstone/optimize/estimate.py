@@ -6,9 +6,8 @@ import asyncio
 from typing import Any
 
 from whetstone.errors import InvalidInputError
-from whetstone.optimize.engine.ledger import Ledger, Purpose, Tariff
 from whetstone.optimize.models import ROLES, ConfiguredModels
-from whetstone.optimize.plan import make_plan
+from whetstone.optimize.plan import make_plan, open_ledger
 from whetstone.optimize.rows.loading import load
 from whetstone.optimize.scoring import make_scorer, metric_of
 from whetstone.optimize.setting import arrange, choose_start, room_of
@@ -37,21 +36,12 @@ def _estimate(spec: NativeSpec, settings: Settings, models: ConfiguredModels) ->
         raise InvalidInputError(f"{error.message}. {_TEACHER}") from None
     start = choose_start(spec, rows, PromptStore(settings.optimized_prompts_dir).current(rows.task))
     setting = arrange(spec, rows, start, room_of(spec, settings), None)
-    plan = make_plan(spec, start, setting)
     metric = metric_of(spec, rows.task)
-    # Refuses the metric or rubric that the job itself would refuse.
+    plan = make_plan(spec, start, setting, metric)
+    # Refuses the metric, the rubric and the limits that the job itself would refuse.
     make_scorer(metric, spec, lambda: models.client("judge"), models.client("task").model)
-    tariffs: dict[Purpose, Tariff | None] = {
-        purpose: models.tariff(ROLES[purpose]) for purpose in plan.purposes(metric)
-    }
-    # Refuses the limits that the job's own ledger would refuse.
-    Ledger(
-        spec.budget,
-        search_calls=plan.search_calls,
-        gate_calls=plan.gate_calls,
-        width=models.width,
-        tariffs=tariffs,
-    )
+    tariffs = open_ledger(plan, spec.budget, models).tariffs
+
     return {
         "task": rows.task,
         "metric": metric,

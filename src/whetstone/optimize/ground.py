@@ -14,6 +14,7 @@ from whetstone.optimize.plan import Plan, make_plan
 from whetstone.optimize.rows.examples import Example
 from whetstone.optimize.rows.gold import TeacherGold, self_reference, teacher_gold
 from whetstone.optimize.rows.loading import LoadedRows, Reading, divide
+from whetstone.optimize.scoring import metric_of
 from whetstone.optimize.setting import Setting, Start, arrange, choose_start, room_of
 from whetstone.optimize.spec import NativeSpec
 from whetstone.privacy.gate import PrivacyGate
@@ -64,7 +65,8 @@ class Preparation:
         own = self_reference(everything, start.baseline.prompt, model)
         if own.sentence:
             setting = replace(setting, notes=(*setting.notes, own.sentence))
-        return Ground(rows, start, setting, make_plan(self.spec, start, setting))
+        metric = metric_of(self.spec, rows.task)
+        return Ground(rows, start, setting, make_plan(self.spec, start, setting, metric))
 
     async def teach(self, ledger: Ledger) -> TeacherGold:
         """The teacher's answers to the rows without a verified one, on the account of `ledger`; asked once only."""

@@ -20,7 +20,7 @@ from whetstone.optimize.engine.charged import Charged
 from whetstone.optimize.engine.evaluator import Evaluator
 from whetstone.optimize.engine.guards import Guard
 from whetstone.optimize.engine.journal import JOURNAL_NAME, Journal
-from whetstone.optimize.engine.ledger import Ledger, Purpose, Tariff
+from whetstone.optimize.engine.ledger import Ledger
 from whetstone.optimize.engine.proposals import Proposer
 from whetstone.optimize.gate import trial
 from whetstone.optimize.gate.trial import Verdict
@@ -29,7 +29,7 @@ from whetstone.optimize.metrics.judge import JudgeScorer
 from whetstone.optimize.metrics.scorer import Scorer
 from whetstone.optimize.models import ROLES, ConfiguredModels, Models
 from whetstone.optimize.optimizer import BestSoFar, Optimizer, SearchContext, SearchResult
-from whetstone.optimize.plan import Plan
+from whetstone.optimize.plan import open_ledger
 from whetstone.optimize.reporter import Progress, Reporter
 from whetstone.optimize.rows.gold import STEP as TEACHER_STEP
 from whetstone.optimize.rows.loading import Reading, read
@@ -153,7 +153,7 @@ class _Job:
 
     async def _context(self, ground: Ground) -> SearchContext:
         rows, start, setting, plan = ground
-        ledger = self._ledger(plan)
+        ledger = open_ledger(plan, self._spec.budget, self._models)
         if self._journal.recorded(TEACHER_STEP) is not None:
             await self._preparation.teach(
                 ledger
@@ -189,22 +189,6 @@ class _Job:
         client = self._models.client(role)
         return Evaluator(client, scorer, self._journal, ledger, width=self._models.width)
 
-    def _ledger(self, plan: Plan) -> Ledger:
-        purposes = plan.purposes(self._metric)
-        tariffs: dict[Purpose, Tariff | None] = {
-            purpose: self._models.tariff(ROLES[purpose]) for purpose in purposes
-        }
-        return Ledger(
-            self._spec.budget,
-            search_calls=plan.search_calls,
-            gate_calls=plan.gate_calls,
-            gate_tokens=plan.gate_tokens,
-            gate_answer_tokens=plan.gate_answer_tokens,
-            largest_call=plan.largest_call,
-            width=self._models.width,
-            tariffs=tariffs,
-        )
-
     def _scorer(self, ledger: Ledger) -> Scorer:
         def judge() -> Charged:
             return Charged(self._models.client("judge"), ledger, "judge")
@@ -226,7 +210,7 @@ class _Job:
     def _evidence(
         self, ground: Ground, context: SearchContext, found: SearchResult, verdict: Verdict | None
     ) -> outcome.Evidence:
-        roles = [ROLES[purpose] for purpose in context.ledger.purposes]
+        roles = [ROLES[purpose] for purpose in context.ledger.tariffs]
         models: dict[str, str] = {role: self._models.client(role).model for role in roles}
         rows, start, setting, _ = ground
         return outcome.Evidence(rows, start, setting, context, found, verdict, self._metric, models)

@@ -7,17 +7,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from whetstone.errors import InvalidInputError
-from whetstone.optimize.engine.ledger import Purpose, Tariff, room_held
+from whetstone.optimize.engine.ledger import Ledger, Purpose, Tariff, room_held
 from whetstone.optimize.gate.power import Foresight, foresee
 from whetstone.optimize.metrics.registry import JUDGE
+from whetstone.optimize.models import ROLES, Models
 from whetstone.optimize.optimizer import tokens_a_call
 from whetstone.optimize.rows.loading import MIN_JUDGED_ROWS
 from whetstone.optimize.setting import Setting, Start
-from whetstone.optimize.spec import EFFORT_PASSES, NativeSpec, resolve_optimizer
+from whetstone.optimize.spec import EFFORT_PASSES, BudgetLimits, NativeSpec, resolve_optimizer
 
 _CALLS_A_PROPOSAL = 12
 """Answers that a search asks for beside each proposal, as a rule: a minibatch twice, a share of the validation."""
 _PROPOSAL_TOKENS = 3000
+_JUDGE_TOKENS = 800
+"""Of a judgement beside the row and the answers: the rubric, the form, the verdict."""
+_LARGEST_JUDGEMENT = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +29,9 @@ class Plan:
     """The most that a job may do.
 
     `call_tokens` and `answer_tokens` are estimates of one call under today's prompt, `largest_call` the room that is
-    held for the largest while it is in flight, `largest_answer` that of an answer. The teacher answers for demonstrations (`teaches`) or rows without
-    a right answer (`teacher_gold`).
+    held for the largest while it is in flight, `largest_answer` that of an answer, `judge_tokens` what judging an answer
+    takes (0 without a judge), `smallest_search` the fewest calls with which the search starts. The teacher answers
+    for demonstrations (`teaches`) or rows without a right answer (`teacher_gold`).
     """
 
     optimizer: str
@@ -37,6 +42,8 @@ class Plan:
     answer_tokens: int
     largest_call: int
     largest_answer: int
+    judge_tokens: int
+    smallest_search: int
     foresight: Foresight
     teaches: bool
     teacher_gold: bool = False
@@ -44,47 +51,53 @@ class Plan:
     @property
     def gate_tokens(self) -> int:
         """Estimated tokens of the gate, with the room that its last call needs."""
-        return self.gate_calls * self.call_tokens + self.largest_call
+        return self.gate_calls * (self.call_tokens + self.judge_tokens) + self.largest_call
 
     @property
     def gate_answer_tokens(self) -> int:
         """Those of them that are answers, which cost more."""
         return self.gate_calls * self.answer_tokens + self.largest_answer
 
-    def purposes(self, metric: str) -> tuple[Purpose, ...]:
+    def purposes(self) -> tuple[Purpose, ...]:
         """What the job spends on."""
         found: list[Purpose] = ["search", "gate"]
         found += ["teacher"] if self.teaches or self.teacher_gold else []
         found += ["proposals"] if self.proposals else []
-        found += ["judge"] if metric == JUDGE else []
+        found += ["judge"] if self.judge_tokens else []
         return tuple(found)
 
     def estimate(self, tariffs: Mapping[Purpose, Tariff | None]) -> dict[str, Any]:
         """The plan in numbers for a person: calls at most, tokens and US dollars estimated (None without a price).
 
-        What a judge and a teacher's right answers take is not in tokens and dollars: `judgements` counts the former.
+        What a teacher's answers take is not in tokens and dollars.
         """
         calls = self.search_calls + self.gate_calls
         answers = calls * self.answer_tokens
         prompts = calls * (self.call_tokens - self.answer_tokens)
-        task, reflection = tariffs.get("search"), tariffs.get("proposals")
-        usd: float | None = None
-        if task is not None and (reflection is not None or not self.proposals):
-            thinking = self.proposals * _PROPOSAL_TOKENS
-            usd = task(prompts, answers) + (reflection(thinking, thinking // 4) if reflection else 0.0)
+        thinking, judging = self.proposals * _PROPOSAL_TOKENS, calls * self.judge_tokens
+        usd: float | None = 0.0
+        parts: tuple[tuple[Purpose, int, int], ...] = (
+            ("search", prompts, answers),
+            ("proposals", thinking, thinking // 4),
+            ("judge", judging, judging // 5),
+        )
+        for purpose, read, written in parts:
+            tariff = tariffs.get(purpose)
+            if purpose in tariffs:
+                usd = None if usd is None or tariff is None else usd + tariff(read, written)
         return {
             "optimizer": self.optimizer,
             "calls": {"search": self.search_calls, "gate": self.gate_calls, "total": calls},
-            "judgements": calls if "judge" in tariffs else 0,
+            "judgements": calls if self.judge_tokens else 0,
             "proposals": self.proposals,
-            "tokens": prompts + answers + self.proposals * _PROPOSAL_TOKENS * 5 // 4,
+            "tokens": prompts + answers + thinking * 5 // 4 + judging,
             "usd": None if usd is None else round(usd, 4),
             "power": self.foresight.to_dict(),
         }
 
 
-def make_plan(spec: NativeSpec, start: Start, setting: Setting) -> Plan:
-    """The plan of a job. Raises `InvalidInputError` when the budget does not carry the gate and the smallest search."""
+def make_plan(spec: NativeSpec, start: Start, setting: Setting, metric: str) -> Plan:
+    """The plan of a job scored by `metric`. Raises `InvalidInputError` when the budget does not carry the gate and the smallest search."""
     optimizer = resolve_optimizer(spec.optimizer)
     gate_calls = 2 * spec.repeats * len(setting.test)
     limit = spec.budget.max_calls
@@ -102,6 +115,8 @@ def make_plan(spec: NativeSpec, start: Start, setting: Setting) -> Plan:
     proposals = 0 if optimizer == "bootstrap-fewshot" else max(1, search // _CALLS_A_PROPOSAL)
     if spec.budget.max_proposals is not None:
         proposals = min(proposals, spec.budget.max_proposals)
+    judging = int(sum(row.tokens for row in judged) / len(judged)) + _JUDGE_TOKENS if metric == JUDGE else 0
+    largest = max(room_held(start.incumbent.request(row)) for row in judged)
     return Plan(
         optimizer=optimizer,
         search_calls=search,
@@ -109,12 +124,37 @@ def make_plan(spec: NativeSpec, start: Start, setting: Setting) -> Plan:
         proposals=proposals,
         call_tokens=call,
         answer_tokens=answer,
-        largest_call=max(room_held(start.incumbent.request(row)) for row in judged),
+        largest_call=2 * largest + _LARGEST_JUDGEMENT if judging else largest,
         largest_answer=max(row.max_tokens for row in judged),
+        judge_tokens=judging,
+        smallest_search=needed,
         foresight=foresee([row.group for row in setting.test], spec.confidence),
         teaches=spec.few_shot.teacher and optimizer in ("bootstrap-fewshot", "auto"),
         teacher_gold=spec.teacher_gold,
     )
+
+
+def open_ledger(plan: Plan, limits: BudgetLimits, models: Models) -> Ledger:
+    """The account of a job. Raises `InvalidInputError` where the limits cannot be kept or carry no search."""
+    tariffs: dict[Purpose, Tariff | None] = {
+        purpose: models.tariff(ROLES[purpose]) for purpose in plan.purposes()
+    }
+    ledger = Ledger(
+        limits,
+        search_calls=plan.search_calls,
+        gate_calls=plan.gate_calls,
+        gate_tokens=plan.gate_tokens,
+        gate_answer_tokens=plan.gate_answer_tokens,
+        largest_call=plan.largest_call,
+        width=models.width,
+        tariffs=tariffs,
+    )
+    if ledger.affordable_calls(plan.call_tokens) < plan.smallest_search:
+        raise InvalidInputError(
+            f"The budget is too small: the gate and the smallest search make {plan.gate_calls + plan.smallest_search} "
+            f"calls of about {plan.call_tokens} tokens each. Allow more tokens or money, or lower maxTestRows"
+        )
+    return ledger
 
 
 def _smallest_search(optimizer: str, spec: NativeSpec, start: Start, validation: int) -> int:

@@ -126,7 +126,7 @@ class Estimate(WireModel):
     )
     optimizer: str
     calls: dict[str, int] = Field(description="Answers at most: of the search, of the gate, in total.")
-    judgements: int = Field(description="Calls of the judge, at most; not in the tokens.")
+    judgements: int = Field(description="Calls of the judge, at most.")
     proposals: int = Field(description="Calls of the reflection model, about.")
     tokens: int
     usd: float | None = Field(description="US dollars; null where a price is unknown.")

@@ -60,7 +60,7 @@ class Ledger:
         self.accounts: dict[Purpose, Account] = {}
         self._search_calls = search_calls
         self._width = width
-        self._tariffs = tariffs
+        self.tariffs = tariffs
         self._gate_tokens = gate_tokens
         self._largest_call = largest_call
         self._gate_cost = self._cost("gate", gate_tokens - gate_answer_tokens, gate_answer_tokens)
@@ -83,11 +83,6 @@ class Ledger:
         self._budget = self._renewed(
             calls=spent["calls"] + calls, tokens=spent["tokens"] + tokens, cost=spent["cost"] + cost
         )
-
-    @property
-    def purposes(self) -> tuple[Purpose, ...]:
-        """What the job may spend on."""
-        return tuple(self._tariffs)
 
     @property
     def search(self) -> Account:
@@ -250,10 +245,10 @@ class Ledger:
 
     def _usd(self) -> float | None:
         """US dollars so far; None where a price is unknown."""
-        return None if None in self._tariffs.values() else round(self.cost(), 6)
+        return None if None in self.tariffs.values() else round(self.cost(), 6)
 
     def _cost(self, purpose: Purpose, prompt_tokens: int, completion_tokens: int) -> float:
-        tariff = self._tariffs.get(purpose)
+        tariff = self.tariffs.get(purpose)
         return 0.0 if tariff is None else tariff(prompt_tokens, completion_tokens)
 
     def _price(self) -> float:
