@@ -21,8 +21,6 @@ from whetstone.optimize.instructions import search as instruction_search
 from whetstone.optimize.optimizer import Edit, Optimizer, SearchContext, SearchResult, tokens_a_call
 from whetstone.optimize.stages import StageProgress, UnusableProposer
 
-_LEAST_PASSES = 3
-"""A stage that may not score so many candidates on all validation rows is not worth starting."""
 _LEFT_OUT = "left-out"
 _STILL_STAGES = 2
 """Stages in a row without a gain after which the search ends."""
@@ -30,18 +28,24 @@ _STILL_STAGES = 2
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One search of the policy; `share` of the calls that are left when it starts; `reflects`: it needs proposals."""
+    """One search of the policy.
+
+    It gets `share` of the calls that are left when it starts, and is left out where these would not score `least`
+    candidates on all validation rows. `reflects`: it needs proposals.
+    """
 
     name: str
     search: Optimizer
     share: float
+    least: int
     reflects: bool = True
 
 
 STAGES: tuple[Stage, ...] = (
-    Stage("bootstrap-fewshot", bootstrap_fewshot.search, 0.3, reflects=False),
-    Stage("instruction-search", instruction_search.search, 0.45),
-    Stage("prompt-evolution", prompt_evolution.search, 1.0),
+    Stage("bootstrap-fewshot", bootstrap_fewshot.search, 0.2, least=1, reflects=False),
+    # It scores whole prompts, so that it needs more calls for its first word than a search that edits.
+    Stage("instruction-search", instruction_search.search, 0.25, least=3),
+    Stage("prompt-evolution", prompt_evolution.search, 1.0, least=1),
 )
 
 
@@ -82,6 +86,11 @@ class Policy:
             if (reason := self._why_end()) is not None:
                 self._context.progress.log(f"the search ends before {stage.name}: {reason}")
                 break
+            if self._best is not None and self._calls_of(stage) < stage.least * self._rows():
+                self._context.progress.log(
+                    f"{stage.name} is left out: its {self._calls_of(stage)} calls would not show which candidate is better"
+                )
+                continue
             unusable = await self._try(stage)
             if self._stopped not in (None, "budget_calls"):
                 break
@@ -99,9 +108,9 @@ class Policy:
         if self._still >= _STILL_STAGES:
             return f"{self._still} stages in a row brought no gain on the validation rows"
         left = self._context.calls_left()
-        if left < _LEAST_PASSES * self._rows():
+        if left < self._rows():
             self._stopped = "budget_calls"
-            return f"{left} calls are left, too few for it"
+            return f"{left} calls are left, too few for another candidate"
         return None
 
     async def _try(self, stage: Stage) -> str | None:
@@ -127,6 +136,12 @@ class Policy:
             return f"none of its {now - asked} proposals could be tried"
         return None
 
+    def _calls_of(self, stage: Stage) -> int:
+        """Calls that the stage gets: its share, and enough to score `least` candidates if it is the first to run."""
+        left = self._context.calls_left()
+        share = int(left * stage.share)
+        return share if self._best is not None else min(left, max(share, (stage.least + 1) * self._rows()))
+
     def _proposals(self) -> tuple[int, int]:
         """Answers of the reflection model so far, and how many of them could be tried."""
         return self._context.ledger.account("proposals").calls, self._context.guard.accepted
@@ -134,8 +149,7 @@ class Policy:
     async def _run(self, stage: Stage) -> SearchResult:
         """The stage's result, on all validation rows if the budget allows."""
         context = self._context
-        left = context.calls_left()
-        calls = min(left, max(int(left * stage.share), _LEAST_PASSES * self._rows()))
+        left, calls = context.calls_left(), self._calls_of(stage)
         start = self._start()
         context.progress.log(f"{stage.name} starts with {calls} of the {left} calls that are left")
         done = context.ledger.search_calls_made() - self._calls_before

@@ -10,7 +10,7 @@ from whetstone.optimize.models import ROLES, ConfiguredModels
 from whetstone.optimize.plan import make_plan, open_ledger
 from whetstone.optimize.rows.loading import load
 from whetstone.optimize.scoring import make_scorer, metric_of
-from whetstone.optimize.setting import arrange, choose_start, room_of
+from whetstone.optimize.setting import arrange, choose_start, fitted, room_of
 from whetstone.optimize.spec import NativeSpec
 from whetstone.prompts.store import PromptStore
 from whetstone.settings import Settings
@@ -23,6 +23,7 @@ async def estimate(spec: NativeSpec, settings: Settings) -> dict[str, Any]:
 
     Raises `InvalidInputError` and `NotFoundError` as the job itself would before its first call.
     """
+    spec = fitted(spec, settings)
     async with ConfiguredModels(settings) as models:
         return await asyncio.to_thread(_estimate, spec, settings, models)
 

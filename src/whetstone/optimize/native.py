@@ -34,6 +34,7 @@ from whetstone.optimize.reporter import Progress, Reporter
 from whetstone.optimize.rows.gold import STEP as TEACHER_STEP
 from whetstone.optimize.rows.loading import Reading, read
 from whetstone.optimize.scoring import goal_of, make_scorer, metric_of
+from whetstone.optimize.setting import fitted
 from whetstone.optimize.spec import NativeSpec, resolve_optimizer
 from whetstone.privacy.gate import PrivacyGate
 from whetstone.prompts.store import PromptStore
@@ -66,6 +67,7 @@ async def run(
     """
     resolve_optimizer(spec.optimizer)
     settings = settings or Settings()
+    spec = fitted(spec, settings)
     progress = Progress(reporter)
     progress.at("loading_data", 0.0, "reading the dataset")
     reading = await asyncio.to_thread(read, spec.dataset_dir, spec.task)

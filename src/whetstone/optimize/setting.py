@@ -22,6 +22,9 @@ from whetstone.settings import Settings
 DEFAULT_ROOM = 8192
 """Tokens of a request where the model's context is unknown."""
 
+EMBEDDED_SIZE = 5
+"""Most demonstrations in a set for the embedded model."""
+
 _MAX_COMPONENTS = 8
 
 
@@ -77,6 +80,14 @@ class Setting:
         """Estimated tokens of the longest judged request beside the prompt, its answer included."""
         judged = (*self.validation, *self.test)
         return max(example.request_tokens for example in judged)
+
+
+def fitted(spec: NativeSpec, settings: Settings) -> NativeSpec:
+    """The specification with what was left open decided for the task's model."""
+    few_shot = spec.few_shot
+    if settings.lm_provider != "local" or "demonstrations" in few_shot.model_fields_set:
+        return spec
+    return spec.model_copy(update={"few_shot": few_shot.model_copy(update={"demonstrations": EMBEDDED_SIZE})})
 
 
 def room_of(spec: NativeSpec, settings: Settings) -> int:

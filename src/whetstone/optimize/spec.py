@@ -64,13 +64,14 @@ class BudgetLimits(_Model):
 class FewShotOptions(_Model):
     """Options of bootstrap-fewshot.
 
-    `demonstrations`: most examples in a set (5 is the contract's default, §14.3). `demonstration_format`: `auto`
+    `demonstrations`: most examples in a set; unless it is given, 5 (the contract's number, §14.3) on the embedded model,
+    which takes long to read more. `demonstration_format`: `auto`
     tries both renderings. `teacher`: the teacher model's own answers that the metric passes become the
     demonstrations' answers; it costs calls on training rows. `max_request_tokens`: room for a whole request, by
     default the model's.
     """
 
-    demonstrations: int = Field(default=5, ge=1, le=32)
+    demonstrations: int = Field(default=16, ge=1, le=32)
     demonstration_format: Literal["auto", "turns", "block"] = "auto"
     random_sets: int = Field(default=3, ge=0, le=32)
     teacher: bool = False
