@@ -72,7 +72,7 @@ def _landscapes(key: str, options: argparse.Namespace) -> dict[str, list[dict[st
     jobs = [
         Job(name, seed, _budget(name, options))
         for name in options.landscapes
-        for seed in range(options.seeds)
+        for seed in range(options.first_seed, options.first_seed + options.seeds)
     ]
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in options.landscapes}
     for answer in ENGINES[key].run(jobs, options.folder):
@@ -102,7 +102,7 @@ def _gate(options: argparse.Namespace) -> dict[str, list[dict[str, Any]]]:
     jobs = [
         Job(name, seed, _budget(name, options), gate=True)
         for name in options.landscapes
-        for seed in range(options.seeds)
+        for seed in range(options.first_seed, options.first_seed + options.seeds)
     ]
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in options.landscapes}
     for answer in ENGINES[HEADLINE].run(jobs, options.folder):
@@ -119,6 +119,7 @@ def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--landscapes", nargs="+", choices=list(LANDSCAPES), default=list(LANDSCAPES))
     parser.add_argument("--engines", nargs="+", choices=list(ENGINES), default=list(ENGINES))
     parser.add_argument("--budget", type=int, help="metric calls of every run instead of the landscape's")
