@@ -1,10 +1,10 @@
-"""Virtual environments of the peers, and folders of packages, made on first use from the package registry."""
+"""What the peers of this benchmark need, and where it is kept."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
+
+from benchmarks import installing
 
 PACKAGES = {
     "presidio": (
@@ -18,23 +18,9 @@ _TEMPLATES = "presidio-evaluator==0.3.2"
 
 def interpreter(name: str, cache: Path) -> Path:
     """The Python of the peer's environment."""
-    environment = cache / f"venv-{name}"
-    python = environment / "bin" / "python"
-    if not (environment / "installed").exists():
-        print(f"installing {', '.join(PACKAGES[name])} …", flush=True)
-        subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-        subprocess.run([python, *_PIP, *PACKAGES[name]], check=True)
-        (environment / "installed").touch()
-    return python
+    return installing.interpreter(cache / f"venv-{name}", PACKAGES[name])
 
 
 def templates(cache: Path) -> Path:
     """The folder into which presidio-evaluator was installed, without what it depends on."""
-    folder = cache / "templates"
-    if not (folder / "presidio_evaluator").is_dir():
-        print(f"installing {_TEMPLATES} …", flush=True)
-        subprocess.run([sys.executable, *_PIP, "--no-deps", "--target", folder, _TEMPLATES], check=True)
-    return folder
-
-
-_PIP = ("-m", "pip", "--disable-pip-version-check", "install", "-q")
+    return installing.files_of("presidio_evaluator", _TEMPLATES, cache / "templates").parent

@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 
 from whetstone.jobs.jobfile import JobFolder
+from whetstone.optimize.spec import BEST_SO_FAR
+from whetstone.prompts.artifact import NOT_GATED
 from whetstone.storable import clean_json
-
-NOT_GATED = "not_gated"
 
 
 def best_so_far(folder: JobFolder) -> dict[str, Any] | None:
@@ -40,5 +40,5 @@ def cancelled_sentence(best: dict[str, Any] | None) -> str:
     )
     return (
         f"Job cancelled. The best candidate so far is kept, not gated: {scores} of today's prompt on the validation "
-        f"rows that chose it ({JobFolder.BEST_SO_FAR})"
+        f"rows that chose it ({BEST_SO_FAR})"
     )

@@ -14,18 +14,17 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import orjson
 
 from whetstone import files
+from whetstone.optimize.spec import BEST_SO_FAR
 
 
 @dataclass(frozen=True, slots=True)
 class JobFolder:
     """Names of the files in the folder of a job."""
-
-    BEST_SO_FAR: ClassVar[str] = "best-so-far.json"
 
     path: Path
 
@@ -47,7 +46,7 @@ class JobFolder:
 
     @property
     def best_so_far(self) -> Path:
-        return self.path / self.BEST_SO_FAR
+        return self.path / BEST_SO_FAR
 
     @property
     def cancel(self) -> Path:

@@ -35,13 +35,10 @@ from whetstone.optimize.rows.gold import STEP as TEACHER_STEP
 from whetstone.optimize.rows.loading import Reading, read
 from whetstone.optimize.scoring import goal_of, make_scorer, metric_of
 from whetstone.optimize.setting import fitted
-from whetstone.optimize.spec import NativeSpec, resolve_optimizer
+from whetstone.optimize.spec import BEST_SO_FAR, NativeSpec, resolve_optimizer
 from whetstone.privacy.gate import PrivacyGate
 from whetstone.prompts.store import PromptStore
 from whetstone.settings import Settings
-
-BEST_SO_FAR = "best-so-far.json"
-"""File in a job's folder that a job leaves which ends before its gate: an artifact that nobody has tested."""
 
 _OPTIMIZERS: Mapping[str, str] = {
     "bootstrap-fewshot": "whetstone.optimize.fewshot.search",
@@ -230,7 +227,7 @@ class _Job:
         async def write() -> NativeResult:
             artifact = await asyncio.to_thread(outcome.build_artifact, evidence, self._privacy)
             saved = await asyncio.to_thread(outcome.save, self._store, artifact, verdict.promote)
-            return await asyncio.to_thread(outcome.result, evidence, verdict, saved)
+            return await asyncio.to_thread(outcome.result, evidence, verdict, artifact, saved)
 
         saving = asyncio.ensure_future(self._journal.step("result", "result", write))
         try:

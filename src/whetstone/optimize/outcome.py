@@ -19,12 +19,15 @@ from whetstone.optimize.rows.loading import LoadedRows
 from whetstone.optimize.setting import Setting, Start
 from whetstone.optimize.spec import resolve_optimizer
 from whetstone.privacy.gate import PrivacyGate
-from whetstone.prompts.artifact import Demonstration, DemonstrationInput, LineageEntry, PromptArtifact
+from whetstone.prompts.artifact import (
+    NOT_GATED,
+    Demonstration,
+    DemonstrationInput,
+    LineageEntry,
+    PromptArtifact,
+)
 from whetstone.prompts.artifact import Optimizer as OptimizerName
 from whetstone.prompts.store import PromptStore
-
-NOT_GATED = "not_gated"
-"""`decision` of an artifact whose candidate was never tried on the test rows: the job ended before its gate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,11 +195,14 @@ def save(store: PromptStore, artifact: PromptArtifact, promote: bool) -> dict[st
     return {"path": str(current.path), "version": current.version}
 
 
-def result(evidence: Evidence, verdict: Verdict, saved: dict[str, Any]) -> dict[str, Any]:
+def result(
+    evidence: Evidence, verdict: Verdict, artifact: PromptArtifact, saved: dict[str, Any]
+) -> dict[str, Any]:
     """The job's result (JSON). `score` and `baselineScore` are means 0..1 over the test rows, null where these were not
     used; `delta` and `interval` are of the rows that `evaluatedOn` names."""
     e, gate = evidence, verdict.gate
     best = e.found.best.candidate
+    shown = artifact.model_extra or {}
     return {
         "decision": verdict.decision,
         "explanation": verdict.explanation,
@@ -218,24 +224,24 @@ def result(evidence: Evidence, verdict: Verdict, saved: dict[str, Any]) -> dict[
         "rowsNeeded": gate.rows_needed,
         "groupsNeeded": gate.groups_needed,
         "metric": e.metric,
-        "report": e.reports(),
+        "report": shown["report"],
         "model": e.models["task"],
         "models": dict(e.models),
         "seed": e.context.spec.seed,
-        "split": _split(e),
+        "split": artifact.split,
         "validation": verdict.validation.to_dict(),
         "foresight": verdict.foresight.to_dict(),
         "candidatesTried": e.found.tried,
-        "rejectedByGuard": dict(e.context.guard.rejected),
+        "rejectedByGuard": shown["rejectedByGuard"],
         "origin": e.found.origin,
-        "edits": [edit.to_dict() for edit in e.found.edits],
+        "edits": shown["edits"],
         "demonstrations": len(best.demonstrations),
         "demonstrationFormat": best.rendering,
         "candidateId": best.id,
-        "budget": e.context.ledger.to_dict(e.context.journal.elapsed_seconds()),
+        "budget": artifact.budget,
         "artifactPath": saved["path"],
         "artifactVersion": saved["version"],
-        "notes": e.notes(),
+        "notes": shown["notes"],
     }
 
 

@@ -12,6 +12,9 @@ from pydantic.alias_generators import to_camel
 
 from whetstone.errors import InvalidInputError
 
+BEST_SO_FAR = "best-so-far.json"
+"""File in a job's folder that a job leaves which ends before its gate: an artifact that nobody has tested."""
+
 OPTIMIZERS: tuple[str, ...] = ("bootstrap-fewshot", "instruction-search", "prompt-evolution", "auto")
 """The optimizers by their own names; `auto` runs the others in turn while the budget lasts."""
 

@@ -18,6 +18,8 @@ from whetstone.clock import parse_ms
 from whetstone.errors import InvalidInputError
 
 SCHEMA_VERSION = 1
+NOT_GATED = "not_gated"
+"""`decision` of an artifact whose candidate was never tried on the test rows: the job ended before its gate."""
 BASELINE_VERSION = 0
 """`restoredFrom` of an artifact that brought back the prompt from before any optimization."""
 

@@ -22,9 +22,7 @@ class Charged:
 
     async def complete(self, request: ChatRequest) -> ChatResponse:
         """The answer; raises what the client raises, and `BudgetExhausted`."""
-        async with await self._ledger.reserve(self._purpose, request) as reservation:
-            response = await self._client.complete(request)
-            self._ledger.settle(self._purpose, reservation, response.usage)
+        response = await self._ledger.complete(self._purpose, self._client, request)
         usage = response.usage
         spent = RowResult(
             "",

@@ -13,7 +13,7 @@ from typing import Any
 
 from whetstone.datasets.expected import answer_text
 from whetstone.lm.errors import LMError, LMRequestError, LocalModelFailedError, LocalModelMissingError
-from whetstone.lm.types import ChatRequest, ChatResponse, Completer
+from whetstone.lm.types import ChatResponse, Completer
 from whetstone.optimize.engine.accounts import Account
 from whetstone.optimize.engine.evaluation import Evaluation, RowResult, StepResult
 from whetstone.optimize.engine.gather import Gather, OnRow, Pair, Stop, UnusableError
@@ -146,7 +146,7 @@ class Evaluator:
         request = pair.candidate.request(pair.example, pair.repeat)
         row = RowResult(pair.example.id, None, repeat=pair.repeat)
         try:
-            response = await self._complete(request, purpose)
+            response = await self._ledger.complete(purpose, self._client, request)
             row = _answered(row, response)
             score = await self._scorer.score(
                 pair.example, Answer(response.text, tuple(response.tool_calls or ()))
@@ -159,12 +159,6 @@ class Evaluator:
             return row
         feedback = score.feedback[:_MAX_FEEDBACK]
         return replace(row, score=score.value, feedback=feedback, objectives=score.objectives)
-
-    async def _complete(self, request: ChatRequest, purpose: Purpose) -> ChatResponse:
-        async with await self._ledger.reserve(purpose, request) as reservation:
-            response = await self._client.complete(request)
-            self._ledger.settle(purpose, reservation, response.usage)
-        return response
 
 
 def _answered(row: RowResult, response: ChatResponse) -> RowResult:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from whetstone.errors import InvalidInputError
 from whetstone.lm.budget import Budget, Reservation
-from whetstone.lm.types import ChatRequest, Usage
+from whetstone.lm.types import ChatRequest, ChatResponse, Completer
 from whetstone.lm.wire import max_prompt_tokens
 from whetstone.optimize.engine.accounts import Account, Spending, answered
 from whetstone.optimize.spec import BudgetLimits
@@ -98,18 +98,24 @@ class Ledger:
         self._gate_open = True
         self._book(calls=0, tokens=0, cost=0.0)
 
-    async def reserve(self, purpose: Purpose, request: ChatRequest) -> Reservation:
-        """Room for one request, held while it is in flight. Raises `BudgetExhausted`: nothing was sent."""
+    async def complete(self, purpose: Purpose, client: Completer, request: ChatRequest) -> ChatResponse:
+        """The answer of `client`, its room held while it is in flight; raises what the client raises.
+
+        Raises `BudgetExhausted` where there is no room: nothing was sent. The caller notes the cost (see `note`).
+        """
+        async with await self._reserve(purpose, request) as reservation:
+            response = await client.complete(request)
+            usage = response.usage
+            cost = self._cost(purpose, usage.prompt_tokens, usage.completion_tokens)
+            reservation.settle(tokens=usage.total_tokens, cost=cost)
+        return response
+
+    async def _reserve(self, purpose: Purpose, request: ChatRequest) -> Reservation:
         tokens, cost = 0, 0.0
         if self.limits.max_tokens is not None or self.limits.max_cost is not None:
             tokens = room_held(request)
             cost = self._cost(purpose, tokens - request.max_tokens, request.max_tokens)
         return await self._budget.reserve(calls=int(purpose in _ANSWERS), tokens=tokens, cost=cost)
-
-    def settle(self, purpose: Purpose, reservation: Reservation, usage: Usage) -> None:
-        """Book what a reserved request really took."""
-        cost = self._cost(purpose, usage.prompt_tokens, usage.completion_tokens)
-        reservation.settle(tokens=usage.total_tokens, cost=cost)
 
     def replay(self, purpose: Purpose, rows: Iterable[Spending]) -> None:
         """Book the calls of a step that an earlier attempt made."""

@@ -74,9 +74,7 @@ class Proposer:
 
     async def _one(self, request: ChatRequest) -> Proposal:
         try:
-            async with await self._ledger.reserve("proposals", request) as reservation:
-                response = await self._client.complete(request)
-                self._ledger.settle("proposals", reservation, response.usage)
+            response = await self._ledger.complete("proposals", self._client, request)
         except BudgetExhausted:
             return Proposal(None)
         except LMError as error:

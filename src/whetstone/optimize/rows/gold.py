@@ -192,9 +192,7 @@ class _Teaching:
     async def _answer(self, row: Example) -> _Taught:
         request = Candidate(row.system).request(row)
         try:
-            async with await self._ledger.reserve("teacher", request) as reservation:
-                response = await self._teacher.complete(request)
-                self._ledger.settle("teacher", reservation, response.usage)
+            response = await self._ledger.complete("teacher", self._teacher, request)
         except LMError as error:
             return _Taught(row.id, error=error.message)
         return _Taught(
