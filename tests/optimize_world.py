@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+import lm_tools
 from openai_peer import OpenAIPeer
 from whetstone.optimize.spec import FewShotOptions, NativeSpec
 from whetstone.settings import Settings
@@ -151,16 +152,9 @@ class Recorder:
 
 
 def peer_settings(settings: Settings, peer: OpenAIPeer, **changes: Any) -> Settings:
-    """Settings whose language model is the peer."""
-    update = {
-        "lm_provider": "openai",
-        "lm_base_url": peer.base_url,
-        "lm_model": "peer",
-        "lm_max_retries": 0,
-        "lm_concurrency": 8,
-        **changes,
-    }
-    return settings.model_copy(update=update)
+    """Settings whose language model is the peer, asked without retries."""
+    few = {"lm_model": "peer", "lm_max_retries": 0, "lm_concurrency": 8}
+    return lm_tools.peer_settings(settings, peer, **{**few, **changes})
 
 
 def spec_for(tmp_path: Path, dataset: Path, **changes: Any) -> NativeSpec:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whetstone.optimize.fewshot.halving import MIN_ROWS
-from whetstone.optimize.instructions.planning import plan, smallest
+from whetstone.optimize.instructions.planning import Plan, plan, smallest
 from whetstone.optimize.spec import InstructionOptions
 
 
@@ -52,10 +52,11 @@ def test_a_plan_always_leaves_calls_for_one_whole_candidate(
     assert sorted(found.waves, reverse=True) == list(found.waves)
 
 
-def test_a_generous_budget_gives_three_waves_and_all_rows() -> None:
+def usual_plan(calls: int) -> Plan:
+    """The plan with the default options for 100 validation rows."""
     found = plan(
         InstructionOptions(),
-        calls=1200,
+        calls=calls,
         rows=100,
         references=1,
         training=60,
@@ -64,19 +65,14 @@ def test_a_generous_budget_gives_three_waves_and_all_rows() -> None:
         width=16,
     )
     assert found is not None
+    return found
+
+
+def test_a_generous_budget_gives_three_waves_and_all_rows() -> None:
+    found = usual_plan(1200)
     assert (found.rows, found.minibatch, found.waves, found.finalists) == (100, 24, (3, 3, 2), 3)
 
 
 def test_a_tight_budget_chooses_on_fewer_rows_but_among_several() -> None:
-    found = plan(
-        InstructionOptions(),
-        calls=120,
-        rows=100,
-        references=1,
-        training=60,
-        proposals=None,
-        repeats=1,
-        width=16,
-    )
-    assert found is not None
+    found = usual_plan(120)
     assert (found.rows, found.finalists) == (12, 3)
