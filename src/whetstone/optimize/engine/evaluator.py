@@ -113,9 +113,7 @@ class Evaluator:
             self._ledger.replay_judge(Account(**done["judge"]))
         for candidate_id, rows in done["rows"].items():
             results = [RowResult(**row) for row in rows]
-            if replayed:
-                self._ledger.replay(purpose, results)
-            self._ledger.note(purpose, results)
+            self._ledger.note(purpose, results, replayed=replayed)
             self._known.update({(candidate_id, row.example, row.repeat): row for row in results})
         evaluations = {c.id: self.collect(c, examples, repeats) for c, examples in work}
         return StepResult(evaluations, done["stopped"])

@@ -117,31 +117,29 @@ class Ledger:
             cost = self._cost(purpose, tokens - request.max_tokens, request.max_tokens)
         return await self._budget.reserve(calls=int(purpose in _ANSWERS), tokens=tokens, cost=cost)
 
-    def replay(self, purpose: Purpose, rows: Iterable[Spending]) -> None:
-        """Book the calls of a step that an earlier attempt made."""
-        paid = [row for row in rows if answered(row)]
-        self._book(
-            calls=len(paid) if purpose in _ANSWERS else 0,
-            tokens=sum(row.prompt_tokens + row.completion_tokens for row in paid),
-            cost=sum(self._cost(purpose, row.prompt_tokens, row.completion_tokens) for row in paid),
-        )
-
-    def note(self, purpose: Purpose, rows: Iterable[Spending]) -> None:
-        """Add the calls of a step, just made or replayed, to the account of `purpose`."""
-        account = self.account(purpose)
+    def note(self, purpose: Purpose, rows: Iterable[Spending], *, replayed: bool = False) -> None:
+        """Add the calls of a step to the account of `purpose`; `replayed`: an earlier attempt made them."""
+        spent = Account()
         for row in rows:
-            account.calls += answered(row)
-            account.cache_hits += row.cached
-            account.failed += row.failed
-            account.prompt_tokens += row.prompt_tokens
-            account.completion_tokens += row.completion_tokens
-            account.cost += self._cost(purpose, row.prompt_tokens, row.completion_tokens)
-            account.latency_ms += row.latency_ms
+            spent.calls += answered(row)
+            spent.cache_hits += row.cached
+            spent.failed += row.failed
+            spent.prompt_tokens += row.prompt_tokens
+            spent.completion_tokens += row.completion_tokens
+            spent.cost += self._cost(purpose, row.prompt_tokens, row.completion_tokens)
+            spent.latency_ms += row.latency_ms
+        self.account(purpose).add(spent)
+        if replayed:
+            self._book_again(purpose, spent)
 
     def replay_judge(self, spent: Account) -> None:
         """Book what judging a step cost in an earlier attempt."""
-        self._book(calls=0, tokens=spent.tokens, cost=spent.cost)
         self.account("judge").add(spent)
+        self._book_again("judge", spent)
+
+    def _book_again(self, purpose: Purpose, spent: Account) -> None:
+        calls = spent.calls if purpose in _ANSWERS else 0
+        self._book(calls=calls, tokens=spent.tokens, cost=spent.cost)
 
     def search_calls_made(self) -> int:
         """Answers that the search has had, its teacher's included."""

@@ -67,9 +67,7 @@ class Proposer:
 
         proposals = [Proposal(**item) for item in await self._journal.step(step, "proposals", gather)]
         asked = [proposal for proposal in proposals if proposal.text is not None or proposal.error]
-        if replayed:
-            self._ledger.replay("proposals", asked)
-        self._ledger.note("proposals", asked)
+        self._ledger.note("proposals", asked, replayed=replayed)
         return [proposal.text for proposal in proposals]
 
     async def _one(self, request: ChatRequest) -> Proposal:

@@ -137,9 +137,7 @@ async def teacher_gold(
 
     recorded = await journal.step(STEP, "teacher-gold", ask)
     taught = [_Taught(**item) for item in recorded["answers"]]
-    if replayed:
-        ledger.replay("teacher", taught)
-    ledger.note("teacher", taught)
+    ledger.note("teacher", taught, replayed=replayed)
     by_id = {row.id: row for row in rows}
     answered = [each for each in taught if not each.failed]
     made = [_taught_row(by_id[each.example], get_task(task), each) for each in answered]
