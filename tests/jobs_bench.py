@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -23,9 +24,11 @@ from whetstone.db import Database
 from whetstone.jobs.backends import BACKENDS, Backend
 from whetstone.jobs.event import Event
 from whetstone.jobs.events import EventLog
+from whetstone.jobs.finetune_backend import finetuning_environment
 from whetstone.jobs.options import JobOptions
 from whetstone.jobs.service import JobService
 from whetstone.jobs.tables import jobs
+from whetstone.registry.store import ModelStore
 from whetstone.settings import Settings
 from whetstone.trajectories.store import TrajectoryStore
 
@@ -62,8 +65,16 @@ class Bench:
 
     def _make_service(self) -> JobService:
         self.datasets = DatasetStore(self.database, self.settings, self.trajectories)
-        backends = {**BACKENDS, "scripted": Backend("scripted_backend:run", scripted_backend.options)}
-        return JobService(self.database, self.settings, self.datasets, self.events, backends=backends)
+        scripted = Backend("scripted_backend:run", scripted_backend.options)
+        training = replace(scripted, environment=finetuning_environment, trains_weights=True)
+        return JobService(
+            self.database,
+            self.settings,
+            self.datasets,
+            self.events,
+            backends={**BACKENDS, "scripted": scripted, "training": training},
+            on_model=ModelStore.add,
+        )
 
     async def open(self) -> None:
         """Add a dataset and start the service."""
@@ -126,9 +137,9 @@ class Bench:
     def folder(self, job_id: str) -> Path:
         return self.settings.training_dir / "jobs" / job_id
 
-    async def worker_pid(self, job_id: str, other_than: int = 0) -> int:
+    async def worker_pid(self, job_id: str, other_than: int = 0, seconds: float = 10) -> int:
         """Pid of the job's worker, once it has one."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             with contextlib.suppress(FileNotFoundError):
                 pid: int = orjson.loads((self.folder(job_id) / "worker.json").read_bytes())["pid"]

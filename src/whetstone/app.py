@@ -25,6 +25,7 @@ from whetstone.jobs.events import EventLog
 from whetstone.jobs.service import JobService
 from whetstone.privacy.desk import PrivacyDesk
 from whetstone.prompts.store import PromptStore
+from whetstone.registry.store import ModelStore
 from whetstone.settings import Settings
 from whetstone.trajectories.search.process import indexing
 from whetstone.trajectories.store import TrajectoryStore
@@ -85,7 +86,7 @@ async def open_services(
 
         trajectories = TrajectoryStore(database, settings, tasks_of)
         datasets = DatasetStore(database, settings, trajectories, announce)
-        jobs = JobService(database, settings, datasets, events)
+        jobs = JobService(database, settings, datasets, events, on_model=ModelStore.add)
         await datasets.recover()
         await jobs.start()
         services = Services(
@@ -96,6 +97,7 @@ async def open_services(
             datasets=datasets,
             jobs=jobs,
             events=events,
+            models=ModelStore(database),
             prompts=PromptStore(settings.optimized_prompts_dir),
             auto_config=AutoConfigStore(settings.training_dir / "config.json"),
             privacy=privacy,

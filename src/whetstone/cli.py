@@ -76,12 +76,16 @@ def serve(
 def demo(
     seconds: Annotated[float, typer.Option(min=5, help="Longest time for the sample agent's work.")] = 150,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the service running at the end.")] = False,
+    finetune: Annotated[
+        bool, typer.Option("--finetune", help="Train the model's weights instead of its prompt.")
+    ] = False,
     state_dir: StateDirectory = None,
 ) -> None:
-    """Run the whole loop once on the embedded model: collect, filter, build, optimize, prove."""
+    """Run the whole loop once on the embedded model: collect, filter, build, optimize or train, prove."""
     from whetstone.sample.demo import run_demo
 
-    raise typer.Exit(run_demo(settings_with(), seconds=seconds, keep=keep, state_dir=state_dir))
+    status = run_demo(settings_with(), seconds=seconds, keep=keep, state_dir=state_dir, finetune=finetune)
+    raise typer.Exit(status)
 
 
 @app.command()

@@ -104,7 +104,8 @@ def _all_tables() -> tuple[list[Table], Any]:
     from sqlalchemy import insert, literal, select
 
     import whetstone.datasets.tables
-    import whetstone.jobs.tables  # noqa: F401 - each import registers its room's tables
+    import whetstone.jobs.tables
+    import whetstone.registry.tables  # noqa: F401 - each import registers its room's tables
     from whetstone.clock import now_ms
     from whetstone.db import metadata
     from whetstone.trajectories.tables import search_queue, trajectories

@@ -16,6 +16,7 @@ from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from whetstone.lm_settings import LMSettings
+from whetstone.train_settings import TrainSettings
 
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|API|CREDENTIAL", re.IGNORECASE)
 _MIN_SECRET_LENGTH = 8
@@ -41,7 +42,7 @@ def _names(*names: str) -> AliasChoices:
     return AliasChoices(*names)
 
 
-class Settings(LMSettings):
+class Settings(LMSettings, TrainSettings):
     """Configuration of one Whetstone process."""
 
     model_config = SettingsConfigDict(
@@ -303,13 +304,15 @@ class Settings(LMSettings):
         """Folder of the prompt artifacts, one folder a task."""
         return self.state_dir / "optimized-prompts"
 
-    def child_environment(self, *, without: Collection[str] = ()) -> dict[str, str]:
+    def child_environment(
+        self, *, without: Collection[str] = (), same_machine: bool = True
+    ) -> dict[str, str]:
         """Environment for a child process that shall have these settings, and nothing else of ours.
 
-        Holds what a program needs to run at all (PATH, HOME, locale…) and every setting by its first name, but
-        those whose fields `without` names.
+        Holds what a program needs to run at all (PATH, HOME, locale…; not for one on another machine) and every
+        setting by its first name, but those whose fields `without` names.
         """
-        variables = environment(_INHERITED)
+        variables = environment(_INHERITED) if same_machine else {}
         for name, field in type(self).model_fields.items():
             value = getattr(self, name)
             if name in without or value is None or value in ([], {}):

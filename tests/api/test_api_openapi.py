@@ -79,6 +79,8 @@ ROUTES = [
     "GET /api/training/jobs/{id}",
     "POST /api/training/jobs/{id}/cancel",
     "GET /api/training/models",
+    "GET /api/training/models/{id}",
+    "GET /api/training/jobs/{id}/metrics",
     "POST /api/training/models/{id}/import-ollama",
     "POST /api/training/models/{id}/activate",
     "POST /api/training/models/{id}/benchmark",

@@ -51,6 +51,7 @@ async def test_rows_files_and_record(trajectories: TrajectoryStore, datasets: Da
     assert {path.name for path in folder.iterdir()} == {
         *(f"{task}_trajectories.jsonl" for task in CONTRACT_TASKS),
         "training-data.jsonl",
+        "preferences.jsonl",
         "trajectories",
         "metadata.json",
         "trajectory_dataset_summary.json",

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from whetstone.api.models.create_job import CreateJob
 from whetstone.errors import InvalidInputError, NotAvailableError
+from whetstone.finetune.backends import availability
 from whetstone.jobs.backends import BACKENDS, find_backend
 from whetstone.jobs.native_options import native_options, native_spec
 from whetstone.jobs.options import JobOptions
 from whetstone.optimize.spec import NativeSpec
+from whetstone.settings import Settings
 
 
 def test_body_of_the_specification_is_understood() -> None:
@@ -72,7 +74,8 @@ keys = st.sampled_from(
 def test_any_body_is_understood_or_refused_in_words(body: dict[str, Any]) -> None:
     try:
         options = JobOptions.parse(body)
-        find_backend(options.backend, BACKENDS).options(options.more)
+        backend = BACKENDS.get(options.backend, BACKENDS["native"])
+        backend.options({**options.more, **options.to_dict()})
     except (InvalidInputError, NotAvailableError) as error:
         assert error.message  # noqa: PT017 (either outcome is right)
 
@@ -205,13 +208,12 @@ def test_native_option_of_the_wrong_type_is_named(option: dict[str, Any], words:
         native_options(option)
 
 
-@pytest.mark.parametrize("name", ["mlx", "cuda", "cpu"])
-def test_fine_tuning_backends_are_not_available_yet(name: str) -> None:
-    with pytest.raises(NotAvailableError, match=f"'{name}' backend is not part of this version"):
-        find_backend(name, BACKENDS)
-
-
-def test_unknown_backend_is_refused_in_the_contract_s_words() -> None:
+def test_unknown_backend_is_refused_in_the_contract_s_words(settings: Settings) -> None:
     with pytest.raises(InvalidInputError) as caught:
-        find_backend("x", BACKENDS)
-    assert caught.value.message == ("Backend 'x' is not available on this system. Available backends: native")
+        find_backend("x", BACKENDS, settings)
+    available = [name for name, found in availability(settings).items() if found.available]
+    assert caught.value.message.startswith(
+        "Backend 'x' is not available on this system. Available backends: native"
+    )
+    named = caught.value.message.partition("backends: ")[2].split(", ")
+    assert sorted(named) == sorted(available)

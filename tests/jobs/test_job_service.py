@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from jobs_bench import DATASET, Bench, MakeBench, is_running
-from whetstone.errors import InvalidInputError, NotAvailableError, NotFoundError
+from whetstone.errors import InvalidInputError, NotFoundError
 from whetstone.jobs.options import JobOptions
 from whetstone.jobs.states import JobStatus
 
@@ -106,7 +106,12 @@ async def test_setting_lets_jobs_run_side_by_side(make_bench: MakeBench, tmp_pat
     [
         ({"datasetId": "dataset-0"}, InvalidInputError, "Dataset dataset-0 not found"),
         ({"backend": "x"}, InvalidInputError, "Backend 'x' is not available on this system"),
-        ({"backend": "cpu", "datasetId": DATASET}, NotAvailableError, "Fine-tuning"),
+        ({"backend": "cpu", "datasetId": "dataset-0"}, InvalidInputError, "Dataset dataset-0 not found"),
+        (
+            {"backend": "cpu", "batchSize": 10**6},
+            InvalidInputError,
+            "batchSize must be a whole number from 1",
+        ),
         (
             {"optimizer": "magic"},
             InvalidInputError,

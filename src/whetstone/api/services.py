@@ -20,6 +20,7 @@ from whetstone.jobs.service import JobService
 from whetstone.privacy.desk import PrivacyDesk
 from whetstone.privacy.ledger import AttestationLedger
 from whetstone.prompts.store import PromptStore
+from whetstone.registry.store import ModelStore
 from whetstone.settings import Settings
 from whetstone.trajectories.store import TrajectoryStore
 
@@ -35,6 +36,7 @@ class Services:
     datasets: DatasetStore
     jobs: JobService
     events: EventLog
+    models: ModelStore
     prompts: PromptStore
     auto_config: AutoConfigStore
     privacy: PrivacyDesk

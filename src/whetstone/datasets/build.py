@@ -20,7 +20,9 @@ from whetstone.datasets.candidates import Candidate, draw_rows, without_duplicat
 from whetstone.datasets.evidence import Lines, refuse_residuals, scan_document, scan_lines
 from whetstone.datasets.gold import GoldCount
 from whetstone.datasets.grouping import joined_trajectories
+from whetstone.datasets.near_duplicates import UnionFind
 from whetstone.datasets.options import BuildOptions
+from whetstone.datasets.preferences import PreferenceCount
 from whetstone.datasets.rows import request_text
 from whetstone.datasets.split import Group, assign, split_report
 from whetstone.datasets.spool import Spool
@@ -72,6 +74,9 @@ class DatasetBuilder:
         self._excluded_rows: Counter[str] = Counter()
         self._not_accepted: Counter[str] = Counter()
         self._gold = GoldCount()
+        self._with_rows = 0
+        self._preferences: list[Candidate] = []
+        self._preference_count = PreferenceCount()
 
     def __enter__(self) -> Self:
         self._spool.__enter__()
@@ -85,7 +90,7 @@ class DatasetBuilder:
     @property
     def full(self) -> bool:
         """Whether the limit of trajectories is reached."""
-        return len(self._paths) >= self._options.limit
+        return self._with_rows >= self._options.limit
 
     def abandon(self) -> None:
         """Say that nobody wants the dataset any more."""
@@ -98,7 +103,7 @@ class DatasetBuilder:
         """
         usable = self._usable(documents)
         while not self.full:
-            chosen = list(islice(usable, min(_TOGETHER, self._options.limit - len(self._paths))))
+            chosen = list(islice(usable, min(_TOGETHER, self._options.limit - self._with_rows)))
             if not chosen:
                 return
             outcomes = self._privacy.trajectories(chosen, self._go_on)
@@ -111,8 +116,11 @@ class DatasetBuilder:
         """Split, write all files of rows, and report."""
         kept = without_duplicates(self._candidates)
         self._excluded_rows[quality.DUPLICATE] += len(self._candidates) - len(kept)
-        groups, group_of = self._groups(kept)
+        preferred = without_duplicates(self._preferences)
+        groups, others, group_of = self._groups(kept, preferred)
         sides = assign(groups, self._options.seed)
+        # Apart, so that preferences change nothing about the sides of rows.
+        all_sides = assign(others, self._options.seed) | sides
         with RowFiles(self._folder) as files:
             for candidate in kept:
                 self._go_on()
@@ -121,6 +129,14 @@ class DatasetBuilder:
                 row["metadata"] |= {"split": sides[group], "group": group}
                 files.write(row, candidate.trajectory, candidate.call)
                 self._gold.add(row)
+            for candidate in preferred:
+                self._go_on()
+                row = self._spool.read(candidate.place)
+                group = group_of[candidate.trajectory]
+                files.write_preference(
+                    row | {"split": all_sides[group], "group": group}, candidate.trajectory
+                )
+                self._preference_count.add(row)
         included = self._drop_trajectories_without_rows(kept)
         attested = self._attest(files, included)
         return self._built(files, included, attested, split_report(groups, sides, self._options.seed))
@@ -147,36 +163,43 @@ class DatasetBuilder:
         drawn = filtered.map(lambda value: draw_rows(value, self._options.tasks))
         self._excluded_rows += drawn.value.excluded
         self._not_accepted += drawn.value.not_accepted
-        if not drawn.value.rows:
+        if not drawn.value.rows and not (drawn.value.preferences and self._room_for_preferences):
             return quality.NO_ROWS
         number = len(self._paths)
+        self._with_rows += bool(drawn.value.rows)
         self._paths.append(self._files.write(filtered))
         self._calls.append(quality.count_calls(document))
         self._policies.append(self._privacy.policies.of(document).policy)
         places = self._spool.append(drawn.map(lambda value: value.rows))
         rows = zip(drawn.value.rows, places, strict=True)
         self._candidates += [Candidate.of(row, place, number) for row, place in rows]
+        places = self._spool.append(drawn.map(lambda value: value.preferences))
+        preferences = zip(drawn.value.preferences, places, strict=True)
+        self._preferences += [Candidate.of_preference(row, place, number) for row, place in preferences]
         return None
 
-    def _groups(self, kept: Sequence[Candidate]) -> tuple[list[Group], dict[int, str]]:
-        """The groups of the kept rows, and the group of each trajectory by its number."""
+    @property
+    def _room_for_preferences(self) -> bool:
+        """Whether another trajectory may be taken that gives no row, for its preferences alone."""
+        return len(self._paths) - self._with_rows < self._options.limit
+
+    def _groups(
+        self, kept: Sequence[Candidate], preferred: Sequence[Candidate]
+    ) -> tuple[list[Group], list[Group], dict[int, str]]:
+        """The groups of the kept rows, those of preferences alone, and the group of each trajectory by its number."""
         # Dropped duplicates join too: which of two is kept must not decide what hangs together.
         joined = joined_trajectories(
-            self._candidates,
+            [*self._candidates, *self._preferences],
             len(self._paths),
             lambda candidate: request_text(self._spool.read(candidate.place)),
             self._go_on,
         )
-        members: defaultdict[int, list[Candidate]] = defaultdict(list)
-        for candidate in kept:
-            members[joined.find(candidate.trajectory)].append(candidate)
-        groups: list[Group] = []
-        group_of: dict[int, str] = {}
-        for candidates in members.values():
-            group = Group.of([candidate.split_row() for candidate in candidates])
-            groups.append(group)
-            group_of |= {candidate.trajectory: group.id for candidate in candidates}
-        return groups, group_of
+        groups = _grouped(kept, joined)
+        others = {root: group for root, group in _grouped(preferred, joined).items() if root not in groups}
+        by_root = {root: group.id for root, group in (groups | others).items()}
+        roots = {candidate.trajectory: joined.find(candidate.trajectory) for candidate in (*kept, *preferred)}
+        group_of = {trajectory: by_root[root] for trajectory, root in roots.items()}
+        return list(groups.values()), list(others.values()), group_of
 
     def _drop_trajectories_without_rows(self, kept: Sequence[Candidate]) -> set[int]:
         included = {candidate.trajectory for candidate in kept}
@@ -209,6 +232,7 @@ class DatasetBuilder:
         report = {
             "taskCounts": counts,
             "gold": self._gold.to_dict(),
+            "preferenceCounts": self._preference_count.to_dict(),
             "split": split,
             "excluded": {
                 "trajectories": dict(sorted(self._excluded_trajectories.items())),
@@ -238,3 +262,11 @@ class DatasetBuilder:
             + _NOT_ACCEPTED_WARNINGS.get(task, "whose answer the task does not accept")
             for task, count in sorted(self._not_accepted.items())
         ]
+
+
+def _grouped(candidates: Sequence[Candidate], joined: UnionFind) -> dict[int, Group]:
+    """The group of each set of joined trajectories that has any of the candidates."""
+    members: defaultdict[int, list[Candidate]] = defaultdict(list)
+    for candidate in candidates:
+        members[joined.find(candidate.trajectory)].append(candidate)
+    return {root: Group.of([candidate.split_row() for candidate in found]) for root, found in members.items()}

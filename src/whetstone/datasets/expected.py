@@ -68,13 +68,13 @@ def expected_answer(
     if corrected is not None:
         return Expected(*corrected, "correction", reward)
     verified = reward is not None and reward >= REWARD_THRESHOLD
+    return Expected(*recorded_answer(call), "reward" if verified else "unverified", reward)
+
+
+def recorded_answer(call: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:
+    """Text and tool calls that the model once answered."""
     text = call.get("response")
-    return Expected(
-        text.strip() if isinstance(text, str) else "",
-        _calls(call.get("toolCalls")),
-        "reward" if verified else "unverified",
-        reward,
-    )
+    return text.strip() if isinstance(text, str) else "", _calls(call.get("toolCalls"))
 
 
 def reward_of(document: Mapping[str, Any], step: Mapping[str, Any], call: Mapping[str, Any]) -> float | None:

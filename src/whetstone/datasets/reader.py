@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,9 @@ import orjson
 from whetstone.errors import InvalidInputError
 from whetstone.lm.types import content_text
 
+CHAT_BOUNDARY = "chat"
+"""`boundary` of a row that was a chat: nothing says that its earlier assistant turns are less right than the last."""
+
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _ROLE_SYNONYMS = {"model": "assistant"}
 
@@ -18,8 +21,18 @@ _ROLE_SYNONYMS = {"model": "assistant"}
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
     """The rows of a JSONL file as `eliza_native_v1` rows, one by one; blank lines are skipped.
 
-    A line is such a row (contract §10.3), or a chat `{"messages": [..., {"role": "assistant", …}], "metadata"?}`
-    whose last message is the expected answer. Raises `InvalidInputError` that names the line and what is wrong.
+    A line is such a row (contract §10.3), or a chat
+    `{"messages": [..., {"role": "assistant", …}], "tools"?, "metadata"?}` whose last message is the expected answer.
+    Raises `InvalidInputError` that names the line and what is wrong.
+    """
+    return read_lines(path, _row)
+
+
+def read_lines(path: Path, row: Callable[[dict[str, Any], int], dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """What `row` makes of the JSON object on each line and the line's number; blank lines are skipped.
+
+    Raises `InvalidInputError` for a file that cannot be read, and for a line that is no object or that `row` refuses
+    by such an error, with the line's number in front.
     """
     try:
         file = path.open("rb")
@@ -30,18 +43,22 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
             content = line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
             if content.strip():
                 try:
-                    yield _row(content, number)
+                    yield row(_object(content), number)
                 except InvalidInputError as error:
                     raise InvalidInputError(f"{path.name}, line {number}: {error.message}") from None
 
 
-def _row(line: bytes, number: int) -> dict[str, Any]:
+def _object(line: bytes) -> dict[str, Any]:
     try:
         value = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         raise InvalidInputError(f"not valid JSON ({error.msg} at column {error.colno})") from None
     if not isinstance(value, dict):
         raise InvalidInputError("a row must be a JSON object")
+    return value
+
+
+def _row(value: dict[str, Any], number: int) -> dict[str, Any]:
     if "request" in value or "format" in value:
         return _checked(value)
     if "messages" in value:
@@ -59,7 +76,7 @@ def _checked(row: dict[str, Any]) -> dict[str, Any]:
     if not request.get("messages") and not content_text(request.get("prompt")):
         raise InvalidInputError("request needs a prompt, or messages")
     if "messages" in request:
-        _check_messages(request["messages"])
+        check_messages(request["messages"])
     if not content_text(response.get("text")) and not response.get("toolCalls"):
         raise InvalidInputError("response needs the expected text, or toolCalls")
     if not isinstance(row.get("metadata", {}), dict):
@@ -68,7 +85,7 @@ def _checked(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _from_chat(row: dict[str, Any], number: int) -> dict[str, Any]:
-    _check_messages(row["messages"])
+    check_messages(row["messages"])
     messages = [{**item, "role": _ROLE_SYNONYMS.get(item["role"], item["role"])} for item in row["messages"]]
     metadata = row.get("metadata", {})
     if not isinstance(metadata, dict):
@@ -84,16 +101,18 @@ def _from_chat(row: dict[str, Any], number: int) -> dict[str, Any]:
     native = {
         "format": "eliza_native_v1",
         "schemaVersion": 1,
+        "boundary": CHAT_BOUNDARY,
         "callId": metadata.get("call_id") or f"line-{number}",
         "trajectoryId": row.get("trajectory_id") or metadata.get("trajectory_id") or f"line-{number}",
-        "request": {"messages": messages},
+        "request": {"messages": messages, **({"tools": row["tools"]} if row.get("tools") else {})},
         "response": response,
         "metadata": metadata,
     }
     return _checked(native)
 
 
-def _check_messages(messages: Any) -> None:
+def check_messages(messages: Any) -> None:
+    """Raise `InvalidInputError` unless this is a list of messages with roles."""
     if not isinstance(messages, list) or not messages:
         raise InvalidInputError("messages must be a list with at least one message")
     for index, item in enumerate(messages):

@@ -16,6 +16,7 @@ Record = dict[str, Any]
 _EMPTY_REPORT: dict[str, Any] = {
     "taskCounts": {},
     "gold": {},
+    "preferenceCounts": {},
     "split": None,
     "excluded": {"trajectories": {}, "rows": {}},
     "scannedTrajectories": 0,

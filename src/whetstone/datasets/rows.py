@@ -72,12 +72,37 @@ def native_row(call: LlmCall, task: str, source_dataset: str | None = None) -> R
         **{key: body.get(key) for key in ("model", "modelVersion")},
         "modelType": model_type,
         "provider": body.get("provider"),
-        "request": _request(body),
+        "request": native_request(body),
         "response": _response(body, expected),
         "metadata": _metadata(call, task, source_dataset or f"eliza_native/{task}", expected),
         "trajectoryTotals": call.totals,
         "cacheStats": call.cache,
     }
+
+
+def native_request(body: Document) -> dict[str, Any]:
+    """A call's request in the form of contract §10.3."""
+    system = body.get("systemPrompt")
+    request: dict[str, Any] = {}
+    messages = [
+        item
+        for item in body.get("messages") or ()
+        if isinstance(item, Mapping) and isinstance(item.get("role"), str)
+    ]
+    if system and not (messages and messages[0].get("role") == "system"):
+        request["system"] = system
+    if messages:
+        request["messages"] = messages
+    else:
+        request["prompt"] = body.get("userPrompt") or body.get("prompt") or ""
+    for key in ("tools", "toolChoice", "output", "responseSchema", "providerOptions"):
+        if body.get(key):
+            request[key] = body[key]
+    settings = {"temperature": "temperature", "maxOutputTokens": "maxTokens", "topP": "topP"}
+    request["settings"] = {name: body[key] for name, key in settings.items() if body.get(key) is not None}
+    if not body.get("maxTokens"):  # 0 is what capture writes when it does not know
+        request["settings"].pop("maxOutputTokens", None)
+    return request
 
 
 def request_text(row: Row) -> str:
@@ -174,30 +199,6 @@ def _bodies(document: Document) -> list[Document]:
 def _boundary(body: Document) -> str:
     streamed = "stream" in str(body.get("actionType") or "").lower()
     return f"vercel_ai_sdk.{'streamText' if streamed else 'generateText'}"
-
-
-def _request(body: Document) -> dict[str, Any]:
-    system = body.get("systemPrompt")
-    request: dict[str, Any] = {}
-    messages = [
-        item
-        for item in body.get("messages") or ()
-        if isinstance(item, Mapping) and isinstance(item.get("role"), str)
-    ]
-    if system and not (messages and messages[0].get("role") == "system"):
-        request["system"] = system
-    if messages:
-        request["messages"] = messages
-    else:
-        request["prompt"] = body.get("userPrompt") or body.get("prompt") or ""
-    for key in ("tools", "toolChoice", "output", "responseSchema", "providerOptions"):
-        if body.get(key):
-            request[key] = body[key]
-    settings = {"temperature": "temperature", "maxOutputTokens": "maxTokens", "topP": "topP"}
-    request["settings"] = {name: body[key] for name, key in settings.items() if body.get(key) is not None}
-    if not body.get("maxTokens"):  # 0 is what capture writes when it does not know
-        request["settings"].pop("maxOutputTokens", None)
-    return request
 
 
 def _response(body: Document, expected: Expected) -> dict[str, Any]:

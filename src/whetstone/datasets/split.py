@@ -24,8 +24,8 @@ MIN_VERIFIED_ROWS = 30
 CAPS: Mapping[Side, int] = {"validation": 100, "test": 300}
 """Most verified (and most unverified) rows of a task on a side; what is over goes to train."""
 
-_FRACTIONS = {"train": 0.40, "validation": 0.25, "test": 0.35}
-_LARGE_FRACTIONS = {"train": 0.40, "validation": 0.20, "test": 0.40}
+_FRACTIONS: Mapping[Side, float] = {"train": 0.40, "validation": 0.25, "test": 0.35}
+_LARGE_FRACTIONS: Mapping[Side, float] = {"train": 0.40, "validation": 0.20, "test": 0.40}
 _LARGE = 200
 
 _Stratum = tuple[str, bool] | tuple[str, bool, str | None]
@@ -60,11 +60,21 @@ class Group:
         return cls("group-" + sha256(b"\0".join(contents)).hexdigest()[:16], rows)
 
 
-def assign(groups: Iterable[Group], seed: int) -> dict[str, Side]:
-    """The side of each group by its id; a function of the seed and the contents alone."""
+def assign(
+    groups: Iterable[Group],
+    seed: int,
+    wanted: Mapping[Side, float] | None = None,
+    caps: Mapping[Side, int] = CAPS,
+) -> dict[str, Side]:
+    """The side of each group by its id; a function of the seed and the contents alone.
+
+    `wanted` are the fractions of the sides; without them those of `task_fractions`.
+    """
     ordered = sorted(groups, key=lambda group: (-len(group.rows), _rank(seed, group.id), group.id))
     sizes = Counter(stratum for group in ordered for row in group.rows for stratum in row.strata)
-    fractions = task_fractions(group.rows for group in ordered)
+    fractions: Mapping[str, Mapping[Side, float]] = task_fractions(group.rows for group in ordered)
+    if wanted is not None:
+        fractions = dict.fromkeys(fractions, wanted)
     placed: dict[Side, Counter[_Stratum]] = {side: Counter() for side in SIDES}
     sides: dict[str, Side] = {}
     for group in ordered:
@@ -73,14 +83,14 @@ def assign(groups: Iterable[Group], seed: int) -> dict[str, Side]:
         costs = {
             side: _cost(side, added, placed[side], sizes, fractions)
             for side in SIDES
-            if _has_room(side, added, placed[side])
+            if _has_room(caps.get(side), added, placed[side])
         }
         sides[group.id] = min(costs, key=lambda side: (costs[side], _rank_of_side(tie, side)))
         placed[sides[group.id]].update(added)
     return sides
 
 
-def task_fractions(rows_of_groups: Iterable[Sequence[SplitRow]]) -> dict[str, dict[str, float]]:
+def task_fractions(rows_of_groups: Iterable[Sequence[SplitRow]]) -> dict[str, Mapping[Side, float]]:
     """Fractions of each task: 40/25/35, above 200 verified rows 40/20/40 (train, validation, test)."""
     verified: Counter[str] = Counter()
     for rows in rows_of_groups:
@@ -136,7 +146,7 @@ def _cost(
     added: Counter[_Stratum],
     placed: Counter[_Stratum],
     sizes: Counter[_Stratum],
-    fractions: Mapping[str, Mapping[str, float]],
+    fractions: Mapping[str, Mapping[Side, float]],
 ) -> float:
     """Growth of the squared distance from the wanted counts, each stratum weighing the same."""
     cost = 0.0
@@ -146,8 +156,7 @@ def _cost(
     return cost
 
 
-def _has_room(side: Side, added: Counter[_Stratum], placed: Counter[_Stratum]) -> bool:
-    cap = CAPS.get(side)
+def _has_room(cap: int | None, added: Counter[_Stratum], placed: Counter[_Stratum]) -> bool:
     return cap is None or all(
         placed[stratum] + count <= cap for stratum, count in added.items() if len(stratum) == 2
     )

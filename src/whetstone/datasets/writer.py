@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from whetstone.datasets.preferences import PREFERENCES_FILE
 from whetstone.datasets.quality import count_calls
 from whetstone.datasets.rows import Document, Row, chat_row
 from whetstone.datasets.tasks import CONTRACT_TASKS, task_names
@@ -57,7 +58,8 @@ class TrajectoryFiles:
 
 
 class RowFiles:
-    """The task files and `training-data.jsonl`: every row once per task, every call once for training.
+    """The task files, `training-data.jsonl` and `preferences.jsonl`: every row once per task, every call once for
+    training, every preference once.
 
     Rows come in the order of their calls. `counts`, `calls` and `samples` say what was written.
     """
@@ -66,7 +68,8 @@ class RowFiles:
         self._folder = folder
         self._files: dict[str, BinaryIO] = {}
         self._hashes = {
-            name: sha256() for name in (*(task_file(task) for task in task_names()), TRAINING_FILE)
+            name: sha256()
+            for name in (*(task_file(task) for task in task_names()), TRAINING_FILE, PREFERENCES_FILE)
         }
         self.owners: dict[str, array[int]] = {name: array("L") for name in self._hashes}
         """Of each file, the trajectory of each line, by its number."""
@@ -100,6 +103,10 @@ class RowFiles:
             self._last[""] = (trajectory, call)
             self._put(TRAINING_FILE, chat_row(row), trajectory)
             self.samples += 1
+
+    def write_preference(self, row: Row, trajectory: int) -> None:
+        """Write a preference that went through a `Spool`."""
+        self._put(PREFERENCES_FILE, row, trajectory)
 
     def counts(self) -> dict[str, int]:
         """Rows by task; the contract's five also when they have none."""

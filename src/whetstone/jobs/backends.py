@@ -8,7 +8,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from whetstone.errors import InvalidInputError, NotAvailableError
+from whetstone.errors import InvalidInputError
+from whetstone.finetune.backends import availability
+from whetstone.jobs.finetune_backend import (
+    check_finetuning,
+    estimate_finetuning,
+    finetune_options,
+    finetuning_environment,
+)
 from whetstone.jobs.native_options import native_options, native_spec
 from whetstone.settings import Settings
 
@@ -21,12 +28,20 @@ class Backend:
     """A backend that can run. `entry` is `module:function` of a `worker.BackendFunction`, imported by the worker only.
 
     `options` picks and checks the backend's own options from the keys of a request, raising
-    `InvalidInputError`. `estimate` serves dry runs, in the server's process; None: the backend has none.
+    `InvalidInputError`. `estimate` serves dry runs; None: the backend has none. `check` says, as an
+    `InvalidInputError`, what of checked options cannot be done on this machine; it may block. `environment` is
+    what its workers get beside the usual.
+
+    A backend that `trains_weights` wants the whole machine: few of its jobs run at once, its workers are nice, and
+    end when they take too much memory.
     """
 
     entry: str
     options: Callable[[Mapping[str, Any]], dict[str, Any]]
     estimate: Estimator | None = None
+    check: Callable[[Mapping[str, Any], Settings], None] | None = None
+    environment: Callable[[Settings], Mapping[str, str]] | None = None
+    trains_weights: bool = False
 
 
 async def _estimate_native(
@@ -37,27 +52,31 @@ async def _estimate_native(
     return await estimate(native_spec(options, "", Path(), dataset_id, dataset_dir), settings)
 
 
-BACKENDS: Mapping[str, Backend] = MappingProxyType(
-    {"native": Backend("whetstone.jobs.native:run_job", native_options, _estimate_native)}
+_FINE_TUNING = Backend(
+    "whetstone.jobs.finetune:run_job",
+    finetune_options,
+    estimate_finetuning,
+    check=check_finetuning,
+    environment=finetuning_environment,
+    trains_weights=True,
 )
 
-# Names of the contract (§6.8) that stand for fine-tuning, which this version does not do.
-FINE_TUNING = ("mlx", "cuda", "cpu")
+BACKENDS: Mapping[str, Backend] = MappingProxyType(
+    {
+        "native": Backend("whetstone.jobs.native:run_job", native_options, _estimate_native),
+        "cpu": _FINE_TUNING,
+        "cuda": _FINE_TUNING,
+        "mlx": _FINE_TUNING,
+    }
+)
 
 
-def find_backend(name: str, backends: Mapping[str, Backend]) -> Backend:
-    """The backend of that name.
-
-    Raises `NotAvailableError` for a fine-tuning backend and `InvalidInputError` for an unknown name.
-    """
+def find_backend(name: str, backends: Mapping[str, Backend], settings: Settings) -> Backend:
+    """The backend of that name; `InvalidInputError`, for which it looks at the machine, when there is none."""
     if name in backends:
         return backends[name]
-    if name in FINE_TUNING:
-        raise NotAvailableError(
-            f"Fine-tuning with the '{name}' backend is not part of this version of Whetstone. "
-            "Use backend 'native', which optimizes prompts"
-        )
-    available = ", ".join(backends)
+    known = availability(settings)
+    available = [each for each in backends if each not in known or known[each].available]
     raise InvalidInputError(
-        f"Backend '{name}' is not available on this system. Available backends: {available}"
+        f"Backend '{name}' is not available on this system. Available backends: {', '.join(available)}"
     )

@@ -1,4 +1,4 @@
-"""The best candidate of a job that ended before its gate: kept, but tested by nobody."""
+"""The best candidate or adapter of a job that ended before its proof: kept, but tested by nobody."""
 
 from __future__ import annotations
 
@@ -11,13 +11,22 @@ from whetstone.optimize.spec import BEST_SO_FAR
 from whetstone.prompts.artifact import NOT_GATED
 from whetstone.storable import clean_json
 
+_ADAPTER_FILES = ("adapter_model.safetensors", "adapter_config.json")
+
 
 def best_so_far(folder: JobFolder) -> dict[str, Any] | None:
     """What the record of a cancelled or failed job shows of it; None when the job had found nothing yet.
 
-    `{"path", "task", "score", "baselineScore", "evaluatedOn": "validation", "decision": "not_gated"}`; the file is an
-    artifact. Its scores are those of the rows that chose it, and so too high.
+    Of a native job `{"path", "task", "score", "baselineScore", "evaluatedOn": "validation", "decision":
+    "not_gated"}`; the file is an artifact. Its scores are those of the rows that chose it, and so too high.
+
+    Of a job that trains weights `{"path", "step", "loss", "baseLoss", "evaluatedOn", "decision": "not_gated"}`;
+    the folder holds an adapter. The losses are those of the validation rows, in nats a token.
     """
+    return _best_candidate(folder) or _best_adapter(folder)
+
+
+def _best_candidate(folder: JobFolder) -> dict[str, Any] | None:
     try:
         artifact = orjson.loads(folder.best_so_far.read_bytes())
         known = {key: artifact[key] for key in ("task", "score", "baselineScore")}
@@ -31,10 +40,41 @@ def best_so_far(folder: JobFolder) -> dict[str, Any] | None:
     }
 
 
+def _best_adapter(folder: JobFolder) -> dict[str, Any] | None:
+    path = folder.best_adapter
+    try:
+        record = orjson.loads((path / "best.json").read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return None
+    if not all((path / name).is_file() for name in _ADAPTER_FILES):
+        return None
+    match record:
+        case {"step": int(step), "loss": int() | float() as loss}:
+            return {
+                "path": str(path),
+                "step": step,
+                "loss": loss,
+                "baseLoss": _number(record.get("baseLoss")),
+                "evaluatedOn": record.get("evaluatedOn", "validation"),
+                "decision": NOT_GATED,
+            }
+    return None
+
+
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
 def cancelled_sentence(best: dict[str, Any] | None) -> str:
     """The closing sentence of a cancelled job."""
     if best is None:
         return "Job cancelled"
+    if "loss" in best:
+        losses = " against ".join(f"{best[key]:.4f}" for key in ("loss", "baseLoss") if best[key] is not None)
+        return (
+            f"Job cancelled. The best adapter so far is kept, tested by nobody: {best['evaluatedOn']} loss {losses} "
+            f"of the base model, after step {best['step']} ({best['path']})"
+        )
     scores = " against ".join(
         f"{value:.3f}" for value in (best["score"], best["baselineScore"]) if isinstance(value, float | int)
     )

@@ -5,6 +5,8 @@
 `output.log`    stdout and stderr of the worker
 `result.json`   the backend's result, written before the final event
 `best-so-far.json`  an artifact that nobody has tested, left by a native job that ends before its gate
+`best/`         the best adapter so far of a job that trains weights
+`metrics.jsonl` its figures, step by step
 `cancel`        its presence tells the worker that the user wants it to end
 `worker.json`   which process works here, written by the worker
 `worker.lock`   held by the worker for life, so that there is never a second one
@@ -19,6 +21,7 @@ from typing import Any, Self
 import orjson
 
 from whetstone import files
+from whetstone.finetune.loop.metrics import METRICS_FILE
 from whetstone.optimize.spec import BEST_SO_FAR
 
 
@@ -49,6 +52,14 @@ class JobFolder:
         return self.path / BEST_SO_FAR
 
     @property
+    def best_adapter(self) -> Path:
+        return self.path / "best"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / METRICS_FILE
+
+    @property
     def cancel(self) -> Path:
         return self.path / "cancel"
 
@@ -63,7 +74,10 @@ class JobFolder:
 
 @dataclass(frozen=True, slots=True)
 class JobFile:
-    """The order in `job.json`. `options` has the camelCase keys of the wire."""
+    """The order in `job.json`. `options` has the camelCase keys of the wire.
+
+    A worker that `trains_weights` lets others go first, and ends when it takes too much memory.
+    """
 
     id: str
     attempt: int
@@ -74,6 +88,7 @@ class JobFile:
     dataset_id: str
     dataset_dir: Path
     job_dir: Path
+    trains_weights: bool = False
 
     def write(self) -> None:
         """Write it into the job's folder, whole or not at all."""

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from whetstone.errors import InvalidInputError
+from whetstone.jobs.launchers.placement import check_launcher, check_resources
 
 AUTO_DATASET = "__auto__"
 DEFAULT_MAX_TRAJECTORIES = 250
@@ -20,9 +21,9 @@ class JobOptions:
     """Options of a job; None means that the client left it open.
 
     `dataset_id` None means that a dataset is built first, from at most `max_trajectories` trajectories.
-    `model`, `iterations`, `batch_size` and `learning_rate` are for the fine-tuning backends. `dry_run` asks what the
-    job would cost, and starts none. `more` are the request's other keys, as sent: the backend takes those that it
-    knows.
+    `model`, `iterations`, `batch_size` and `learning_rate` are for the fine-tuning backends. `launcher` and
+    `resources` say where it shall run (see `launchers.placement`). `dry_run` asks what the job would cost, and starts
+    none. `more` are the request's other keys, as sent: the backend takes those that it knows.
     """
 
     dataset_id: str | None = None
@@ -32,6 +33,8 @@ class JobOptions:
     iterations: int | None = None
     batch_size: int | None = None
     learning_rate: float | None = None
+    launcher: str | None = None
+    resources: Mapping[str, float] | None = None
     dry_run: bool = False
     more: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -51,6 +54,8 @@ class JobOptions:
             iterations=_positive_integer(body, "iterations"),
             batch_size=_positive_integer(body, "batchSize"),
             learning_rate=_positive_number(body, "learningRate"),
+            launcher=check_launcher(body),
+            resources=check_resources(body),
             dry_run=_flag(body, "dryRun"),
             more={key: value for key, value in body.items() if key not in _KEYS},
         )
@@ -69,6 +74,8 @@ _KEYS = {
     "iterations": "iterations",
     "batchSize": "batch_size",
     "learningRate": "learning_rate",
+    "launcher": "launcher",
+    "resources": "resources",
 }
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from whetstone.jobs import store
 from whetstone.jobs.best_so_far import best_so_far, cancelled_sentence
@@ -25,6 +26,9 @@ _KIND = {
     JobStatus.CANCELLED: JOB_CANCELLED,
 }
 _STATUS = {kind: status for status, kind in _KIND.items()}
+# Told of each completed job that made a model, inside the transaction that completes it: the job's row, `result` and
+# `model_id` included.
+ModelHook: TypeAlias = Callable[[AsyncConnection, Mapping[str, Any]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +44,16 @@ class Outcome:
     columns: Mapping[str, Any] = field(default_factory=dict)
 
     async def store(
-        self, events: EventLog, job_id: str, ended: Exit, offsets: tuple[int, int] | None = None
+        self,
+        events: EventLog,
+        job_id: str,
+        ended: Exit,
+        offsets: tuple[int, int] | None = None,
+        on_model: ModelHook | None = None,
     ) -> None:
         """Make it the job's end. `offsets`: up to where the worker's events were and are now in the log.
 
-        Raises `ConflictError` when the job is not running.
+        `on_model` is called in the same transaction when the job made a model. Raises `ConflictError` when the job is not running.
         """
         async with events.transaction() as connection:
             await events.append([self._event(job_id)], connection)
@@ -61,6 +70,8 @@ class Outcome:
             )
             if offsets is not None:
                 await store.advance(connection, job_id, *offsets)
+            if on_model is not None and self.columns.get("model_id") is not None:
+                await on_model(connection, await store.row_of(connection, job_id))
 
     def _event(self, job_id: str) -> EventDraft:
         completed = self.status is JobStatus.COMPLETED
@@ -91,7 +102,7 @@ async def reported_outcome(line: Mapping[str, Any], folder: JobFolder) -> Outcom
         kept = await _kept(folder)
         return Outcome(status, line["message"], line, kept, {"result": kept or None})
     result = await asyncio.to_thread(_read_result, folder.result)
-    columns = {"progress": 1.0, "result": result, **_model_columns(result)}
+    columns = {"progress": 1.0, "result": result, **model_columns(result)}
     return Outcome(status, line["message"], line, {}, columns)
 
 
@@ -106,7 +117,7 @@ def _read_result(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {"value": content}
 
 
-def _model_columns(result: Mapping[str, Any]) -> dict[str, str]:
+def model_columns(result: Mapping[str, Any]) -> dict[str, str]:
     """What a fine-tuning backend says about the model that it made."""
     named = {"model_id": "modelId", "model_path": "modelPath", "adapter_path": "adapterPath"}
     return {column: result[key] for column, key in named.items() if isinstance(result.get(key), str)}

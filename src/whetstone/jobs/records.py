@@ -13,7 +13,12 @@ from whetstone.jobs.jobfile import JobFolder
 from whetstone.jobs.states import JobStatus
 
 # Figures of a progress event that the record of a running job shows.
-FIGURES = ("bestScore", "budgetUsed", "etaSeconds")
+FIGURES = (
+    "bestScore", "budgetUsed", "etaSeconds",
+    # Of weight training (contract §6.7), after the step `currentIteration`.
+    "currentIteration", "totalIterations", "loss", "evalLoss", "learningRate", "gradNorm", "tokensPerSecond",
+    "memoryBytes",
+)  # fmt: skip
 
 # Below this share of the work an extrapolation says nothing.
 _LEAST_PROGRESS_TO_ESTIMATE = 0.05
@@ -29,8 +34,8 @@ def job_record(
     """The contract's record, with a few keys of ours. `news`: what the worker's newest progress event said.
 
     Extra keys: `backend`, `result` (what the backend found, once completed), `bestSoFar` (what a job that was
-    cancelled or failed had found, tested by nobody; see `best_so_far`), `bestScore`, `budgetUsed` and `etaSeconds`
-    (the worker's newest figures; null unless running), `attempt` (starts so far), `cancelRequested`,
+    cancelled or failed had found, tested by nobody; see `best_so_far`), those of `FIGURES` (the
+    worker's newest figures; null unless running), `attempt` (starts so far), `cancelRequested`,
     `queuePosition` (1 is next; null unless pending), `estimatedSecondsLeft` (from the progress so far; null unless
     running). `progress` is a fraction 0..1; times are ISO 8601 in UTC.
     """

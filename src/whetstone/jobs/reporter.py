@@ -21,7 +21,9 @@ MAX_EXTRA_TEXT = 4000
 
 _MAX_EXTRA_ITEMS = 100
 _NEWS = frozenset({"edit", "hypothesis"})  # never passed over for something newer
-_STANDING = ("bestScore", "budgetUsed")  # true until something newer is said
+_STANDING = frozenset(
+    {"bestScore", "budgetUsed", "loss", "evalLoss", "currentIteration", "totalIterations"}
+)  # true until something newer is said
 
 
 class EventFile:
@@ -74,7 +76,7 @@ class EventReporter:
     def progress(self, fraction: float, phase: str, message: str, **extra: Any) -> None:
         """The job is at `fraction` (0..1; smaller ones than before count as that), in `phase`.
 
-        `extra` goes into the event; the best score and the used budget stay until there are newer ones. What
+        `extra` goes into the event; the best score, the used budget and the losses stay until there are newer ones. What
         tells of an edit or a hypothesis is written at once.
         """
         with self._lock:
@@ -104,7 +106,7 @@ class EventReporter:
                 self._file.append(draft(JOB_LOG, "Further log lines are left out", job_id=self._job_id))
 
     def _with_standing(self, extra: dict[str, Any]) -> dict[str, Any]:
-        self._standing |= {key: extra[key] for key in _STANDING if key in extra}
+        self._standing |= {key: extra[key] for key in _STANDING & extra.keys()}
         return {**self._standing, **bounded(extra)}
 
     def event(self, kind: str, message: str, **extra: Any) -> None:

@@ -24,8 +24,12 @@ from whetstone.jobs.backends import BACKENDS, Backend, find_backend
 from whetstone.jobs.event import JOB_CANCELLED, JOB_PROGRESS, draft
 from whetstone.jobs.events import EventLog
 from whetstone.jobs.launchers.base import Launcher
-from whetstone.jobs.launchers.local import LocalLauncher
+from whetstone.jobs.launchers.choice import make_launchers
+from whetstone.jobs.launchers.placement import RAY, launcher_of, place
+from whetstone.jobs.metrics import job_metrics
 from whetstone.jobs.options import JobOptions
+from whetstone.jobs.outcome import ModelHook
+from whetstone.jobs.queueing import start_order
 from whetstone.jobs.records import job_record
 from whetstone.jobs.states import FINISHED, JobStatus
 from whetstone.jobs.store import JobReader, Row
@@ -37,12 +41,15 @@ from whetstone.storable import clean_json
 JOBS_WITH_LOGS = 50
 _LONGEST_CANCEL_SECONDS = 8.0
 _QUEUE_RETRY_SECONDS = 5.0
+_ESTIMATES_AT_ONCE = 2
 Records: TypeAlias = list[dict[str, Any]]
 _log = structlog.get_logger(__name__)
 
 
 class JobService:
-    """The jobs of this server. `backends` and `launcher` are replaceable for other places and kinds of work."""
+    """The jobs of this server. `backends` and `launchers` are replaceable for other places and kinds of work;
+    `on_model` takes note of the models that jobs make.
+    """
 
     def __init__(
         self,
@@ -52,7 +59,8 @@ class JobService:
         events: EventLog,
         *,
         backends: Mapping[str, Backend] = BACKENDS,
-        launcher: Launcher | None = None,
+        launchers: Mapping[str, Launcher] | None = None,
+        on_model: ModelHook | None = None,
     ) -> None:
         self._database = database
         self._events = events
@@ -65,11 +73,17 @@ class JobService:
             database=database,
             reader=self._reader,
             datasets=datasets,
-            launcher=launcher or LocalLauncher(settings),
+            launchers=launchers or make_launchers(settings),
             backends=backends,
             jobs_dir=settings.training_dir / "jobs",
             max_attempts=settings.max_job_attempts,
+            settings=settings,
+            on_model=on_model,
         )
+        self._training = frozenset(name for name, backend in backends.items() if backend.trains_weights)
+        # Ids of running jobs that train weights.
+        self._at_training: set[str] = set()
+        self._estimates = asyncio.Semaphore(_ESTIMATES_AT_ONCE)
         self._running: dict[str, tuple[Supervisor, asyncio.Task[None]]] = {}
         self._queue_bell = asyncio.Event()
         self._queue_task: asyncio.Task[None] | None = None
@@ -78,7 +92,7 @@ class JobService:
     async def start(self) -> None:
         """Take up the jobs that were running, then those that wait."""
         for row in reversed(await self._reader.rows(JobStatus.RUNNING)):
-            self._supervise(row["id"])
+            self._supervise(row)
         self._queue_task = asyncio.ensure_future(self._serve_queue())
 
     async def stop(self) -> None:
@@ -95,13 +109,11 @@ class JobService:
     async def create(self, options: JobOptions) -> dict[str, Any]:
         """Queue a job and give back its record (contract §6.7).
 
-        Raises `InvalidInputError` for an unknown backend, dataset or option, and `NotAvailableError` for a
-        backend that this version lacks. Without a dataset, one is built as the job's first phase.
+        Raises `InvalidInputError` for a dataset or option that is unknown, and for a backend or base model that is
+        not to be had. Without a dataset, one is built as the job's first phase.
         """
-        backend = find_backend(options.backend, self._workshop.backends)
-        chosen = clean_json(options.to_dict() | backend.options(options.more))
-        if options.dataset_id is not None:
-            await self._check_dataset(options.dataset_id)
+        _, own = await self._check(options)
+        chosen = clean_json(options.to_dict() | own)
         job_id = ids.new_id("job")
         async with self._database.write() as connection:
             await store.insert_job(
@@ -123,8 +135,7 @@ class JobService:
         Raises what `create` does, and what the job itself would fail with before its first call; also
         `InvalidInputError` without a dataset, and `NotAvailableError` for a backend that estimates nothing.
         """
-        backend = find_backend(options.backend, self._workshop.backends)
-        chosen = backend.options(options.more)
+        backend = await self._find(options.backend)
         if backend.estimate is None:
             raise NotAvailableError(f"Backend '{options.backend}' has no dry run")
         if options.dataset_id is None:
@@ -132,9 +143,10 @@ class JobService:
                 "A dry run needs a dataset that is there: name it as datasetId. POST /api/training/datasets/build "
                 "builds one"
             )
-        await self._check_dataset(options.dataset_id)
+        _, chosen = await self._check(options)
         folder = self._datasets.directory(options.dataset_id)
-        return await backend.estimate(chosen, options.dataset_id, folder, self._settings)
+        async with self._estimates:
+            return await backend.estimate(chosen, options.dataset_id, folder, self._settings)
 
     async def list(self, status: JobStatus | None = None) -> Records:
         """Records, newest first: all, or those with a status.
@@ -146,6 +158,11 @@ class JobService:
     async def get(self, job_id: str) -> dict[str, Any]:
         """One record; `NotFoundError` when there is none."""
         return (await self._records([await self._reader.row(job_id, "Training job not found")]))[0]
+
+    async def metrics(self, job_id: str, after: int | None = None) -> Records:
+        """The figures of a job that trains weights, by step (see `job_metrics`); `NotFoundError` for no job."""
+        await self._reader.row(job_id, "Training job not found")
+        return await asyncio.to_thread(job_metrics, self._workshop.folder(job_id), after)
 
     async def cancel(self, job_id: str) -> dict[str, Any]:
         """End a job and give back its record; a finished one stays as it is.
@@ -163,7 +180,21 @@ class JobService:
         """How many jobs there are in each status."""
         return await self._reader.counts()
 
-    async def _check_dataset(self, dataset_id: str) -> None:
+    async def _find(self, name: str) -> Backend:
+        return await asyncio.to_thread(find_backend, name, self._workshop.backends, self._settings)
+
+    async def _check(self, options: JobOptions) -> tuple[Backend, dict[str, Any]]:
+        """The backend, and those options that are its own, all checked."""
+        backend = await self._find(options.backend)
+        placed = place(options.launcher, options.resources, self._settings)
+        chosen = backend.options({**options.more, **options.to_dict()}) | placed
+        if options.dataset_id is not None:
+            await self._check_dataset(options.dataset_id, rows_wanted=backend.trains_weights)
+        if backend.check is not None and launcher_of(chosen) != RAY:  # what a cluster's nodes have, they know
+            await asyncio.to_thread(backend.check, chosen, self._settings)
+        return backend, chosen
+
+    async def _check_dataset(self, dataset_id: str, *, rows_wanted: bool) -> None:
         record = await self._datasets.get(dataset_id)
         if record is None:
             raise InvalidInputError(f"Dataset {dataset_id} not found")
@@ -173,11 +204,14 @@ class JobService:
             )
         if record["status"] == "failed":
             raise InvalidInputError(f"Dataset {dataset_id} could not be built; build another one")
+        if rows_wanted and not record["sampleCount"]:
+            raise InvalidInputError(f"Dataset {dataset_id} has no rows to learn from")
 
     async def _records(self, rows: Sequence[Row]) -> Records:
         logs = await self._reader.logs(row["id"] for row in rows[:JOBS_WITH_LOGS])
         waiting = any(row["status"] == JobStatus.PENDING for row in rows)
-        queue = await self._reader.queue() if waiting else []
+        free = self._settings.max_training_jobs - len(self._at_training)
+        queue = start_order(await self._reader.queue(), self._training, free) if waiting else []
         position = {job_id: number for number, job_id in enumerate(queue, start=1)}
         running = [row["id"] for row in rows if row["status"] == JobStatus.RUNNING]
         news = await self._reader.news(running)
@@ -232,7 +266,8 @@ class JobService:
 
     async def _start_next(self) -> bool:
         async with self._events.transaction() as connection:
-            row = await store.next_pending(connection)
+            full = len(self._at_training) >= self._settings.max_training_jobs
+            row = await store.next_pending(connection, without=self._training if full else ())
             if row is None:
                 return False
             phase, message = "starting", "Starting"
@@ -241,10 +276,13 @@ class JobService:
             await store.transition(connection, row["id"], JobStatus.RUNNING, phase=phase)
             event = draft(JOB_PROGRESS, message, job_id=row["id"], progress=0.0, phase=phase)
             await self._events.append([event], connection)
-        self._supervise(row["id"])
+        self._supervise(row)
         return True
 
-    def _supervise(self, job_id: str) -> None:
+    def _supervise(self, row: Row) -> None:
+        job_id = row["id"]
+        if row["backend"] in self._training:
+            self._at_training.add(job_id)
         supervisor = Supervisor(self._workshop, job_id)
         task = asyncio.ensure_future(supervisor.run())
         self._running[job_id] = (supervisor, task)
@@ -252,6 +290,7 @@ class JobService:
 
     def _released(self, job_id: str, task: asyncio.Task[None]) -> None:
         del self._running[job_id]
+        self._at_training.discard(job_id)
         self._queue_bell.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("a job is no longer watched; a restart takes it up", job_id=job_id, exc_info=error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeAlias
 
 from sqlalchemy import Select, func, insert, select, update
@@ -62,11 +62,17 @@ async def set_columns(connection: AsyncConnection, job_id: str, **values: Any) -
     await connection.execute(update(jobs).where(jobs.c.id == job_id).values(**values))
 
 
-async def next_pending(connection: AsyncConnection) -> Row | None:
-    """The job that has waited longest."""
-    query = select(jobs).where(jobs.c.status == JobStatus.PENDING).order_by(jobs.c.key).limit(1)
+async def next_pending(connection: AsyncConnection, without: Collection[str] = ()) -> Row | None:
+    """The job that has waited longest, but for those of the backends `without`."""
+    waiting = select(jobs).where(jobs.c.status == JobStatus.PENDING, jobs.c.backend.not_in(without))
+    query = waiting.order_by(jobs.c.key).limit(1)
     row = (await connection.execute(query)).mappings().first()
     return None if row is None else dict(row)
+
+
+async def row_of(connection: AsyncConnection, job_id: str) -> Row:
+    """The job's row as this transaction sees it."""
+    return dict((await connection.execute(select(jobs).where(jobs.c.id == job_id))).mappings().one())
 
 
 async def advance(
@@ -110,11 +116,13 @@ class JobReader:
             found = {JobStatus(status): count for status, count in await connection.execute(query)}
         return {status: found.get(status, 0) for status in JobStatus}
 
-    async def queue(self) -> list[str]:
-        """Ids of the waiting jobs, the next one first."""
-        query = select(jobs.c.id).where(jobs.c.status == JobStatus.PENDING).order_by(jobs.c.key)
+    async def queue(self) -> list[tuple[str, str]]:
+        """Ids and backends of the waiting jobs, the one that has waited longest first."""
+        query = (
+            select(jobs.c.id, jobs.c.backend).where(jobs.c.status == JobStatus.PENDING).order_by(jobs.c.key)
+        )
         async with self._database.read() as connection:
-            return list(await connection.scalars(query))
+            return [(job_id, backend) for job_id, backend in await connection.execute(query)]
 
     async def logs(self, job_ids: Iterable[str]) -> dict[str, list[str]]:
         """The newest log lines of jobs, at most `MAX_LOG_LINES` each, oldest first."""

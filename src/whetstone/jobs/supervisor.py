@@ -24,9 +24,11 @@ from whetstone.jobs.events import EventLog
 from whetstone.jobs.follower import EventFollower
 from whetstone.jobs.jobfile import JobFile, JobFolder
 from whetstone.jobs.launchers.base import Exit, Launcher, Worker
+from whetstone.jobs.launchers.placement import launcher_of
 from whetstone.jobs.options import DEFAULT_MAX_TRAJECTORIES
-from whetstone.jobs.outcome import cancelled, failed, reported_outcome
+from whetstone.jobs.outcome import ModelHook, cancelled, failed, reported_outcome
 from whetstone.jobs.store import JobReader
+from whetstone.settings import Settings
 
 POLL_SECONDS = 0.15
 CANCEL_GRACE_SECONDS = 3.0
@@ -50,14 +52,25 @@ class Workshop:
     events: EventLog
     reader: JobReader
     datasets: DatasetStore
-    launcher: Launcher
+    launchers: Mapping[str, Launcher]
     backends: Mapping[str, Backend]
     jobs_dir: Path
     max_attempts: int
+    settings: Settings
+    on_model: ModelHook | None = None
 
     def folder(self, job_id: str) -> JobFolder:
         """Where the job's files lie."""
         return JobFolder(self.jobs_dir / job_id)
+
+    def launcher(self, options: Mapping[str, Any]) -> Launcher:
+        """What runs a job with these options; `UnavailableError` when this server does not know the place any more."""
+        name = launcher_of(options)
+        if name not in self.launchers:
+            raise UnavailableError(
+                f"The job is one for launcher '{name}', which this server is not set up for any more"
+            )
+        return self.launchers[name]
 
 
 class Supervisor:
@@ -118,7 +131,8 @@ class Supervisor:
         dataset_id = row["dataset_id"] or await self._build_dataset(row["options"])
         if dataset_id is None:
             return await self._conclude(follower, Exit())
-        worker = self._workshop.launcher.attach(self._folder.path, row["process"]) if attempt else None
+        launcher = self._workshop.launcher(row["options"])
+        worker = launcher.attach(self._folder.path, row["process"]) if attempt else None
         while True:
             if worker is not None:
                 ended = await self._watch(worker, follower)
@@ -159,25 +173,29 @@ class Supervisor:
 
     async def _launch(self, row: Mapping[str, Any], dataset_id: str, attempt: int) -> Worker:
         """A new attempt; or the worker that a server started which was killed before it could note it."""
-        found = self._workshop.launcher.attach(self._folder.path, None)
+        launcher = self._workshop.launcher(row["options"])
+        found = launcher.attach(self._folder.path, None)
         if found is not None and await found.poll() is None:
             await self._note(process=dict(found.identity))
             return found
+        backend = find_backend(row["backend"], self._workshop.backends, self._workshop.settings)
         order = JobFile(
             id=self._job_id,
             attempt=attempt,
             max_attempts=self._workshop.max_attempts,
             backend=row["backend"],
-            entry=find_backend(row["backend"], self._workshop.backends).entry,
+            entry=backend.entry,
             options=row["options"],
             dataset_id=dataset_id,
             dataset_dir=self._workshop.datasets.directory(dataset_id),
             job_dir=self._folder.path,
+            trains_weights=backend.trains_weights,
         )
         # Counted before it starts, so that a job that takes the server down with it cannot do so for ever.
         await self._note(attempt=attempt, process=None)
         await asyncio.to_thread(order.write)
-        worker = await self._workshop.launcher.launch(self._folder.path)
+        environment = {} if backend.environment is None else backend.environment(self._workshop.settings)
+        worker = await launcher.launch(self._folder.path, environment)
         await self._note(process=dict(worker.identity))
         self._log.info("a worker started", attempt=attempt, **worker.identity)
         return worker
@@ -216,14 +234,16 @@ class Supervisor:
         """Store what the worker said at its end; without a word, the job was cancelled."""
         final = follower.final
         outcome = await (cancelled(self._folder) if final is None else reported_outcome(final, self._folder))
-        await outcome.store(self._events, self._job_id, ended, follower.offsets)
+        hook = self._workshop.on_model
+        await outcome.store(self._events, self._job_id, ended, follower.offsets, hook)
         self._log.info("a job ended", status=outcome.status)
 
     async def _give_up(self, message: str) -> None:
         row = await self._workshop.reader.row(self._job_id)
-        worker = self._workshop.launcher.attach(self._folder.path, row["process"])
-        if worker is not None:
-            await worker.kill()
+        with contextlib.suppress(UnavailableError):  # of a place that this server knows no more
+            worker = self._workshop.launcher(row["options"]).attach(self._folder.path, row["process"])
+            if worker is not None:
+                await worker.kill()
         await self._fail(message, Exit())
 
     async def _fail(self, message: str, ended: Exit) -> None:
@@ -244,6 +264,8 @@ class Supervisor:
 
 
 def _reason(ended: Exit) -> str:
+    if ended.reason is not None:
+        return ended.reason
     if ended.signal == "SIGKILL":
         return "The worker was killed (SIGKILL), perhaps because the system ran out of memory"
     if ended.signal is not None:

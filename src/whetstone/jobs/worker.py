@@ -17,6 +17,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -28,9 +29,11 @@ from whetstone.errors import UnavailableError, WhetstoneError
 from whetstone.jobs.best_so_far import best_so_far, cancelled_sentence
 from whetstone.jobs.event import JOB_CANCELLED, JOB_COMPLETED, JOB_FAILED, JOB_LOG, JOB_STARTED
 from whetstone.jobs.jobfile import JobFile, JobFolder
+from whetstone.jobs.memory_guard import allowed_memory, end_children, offer_to_the_kernel, watch_memory
 from whetstone.jobs.reporter import PROGRESS_INTERVAL_SECONDS, EventFile, EventReporter
 from whetstone.optimize.reporter import Reporter
 from whetstone.processes import ProcessIdentity
+from whetstone.settings import Settings
 from whetstone.storable import clean_json
 
 # Runs the job to its end and returns its result (a JSON object; its "message" is the closing sentence).
@@ -41,6 +44,7 @@ COMPLETED, FAILED, CANCELLED, WITHOUT_OUTCOME = 0, 1, 2, 75
 
 STOP_SECONDS = 0.8
 """How long a backend may take to end when it is cancelled."""
+CANCEL_LOOK_SECONDS = 1.5
 
 
 def main() -> int:
@@ -95,6 +99,10 @@ async def _run_backend(order: JobFile, folder: JobFolder, reporter: EventReporte
         reporter.event(JOB_STARTED, f"Job started on dataset {order.dataset_id}", datasetId=order.dataset_id)
     else:
         reporter.event(JOB_LOG, f"Attempt {order.attempt} of {order.max_attempts} started")
+    if folder.cancel.exists():  # on a cluster it may have waited for its turn longer than it was wanted
+        _leave(folder, reporter)
+    if order.trains_weights:
+        _be_considerate(reporter)
     backend = _load(order.entry)  # takes its time; until it is over, SIGTERM ends the process on the spot
     _listen(folder, reporter)
     result = clean_json(await backend(order, reporter))
@@ -104,11 +112,30 @@ async def _run_backend(order: JobFile, folder: JobFolder, reporter: EventReporte
     return COMPLETED
 
 
+def _be_considerate(reporter: EventReporter) -> None:
+    """Let others go first, and end the job where it takes too much memory."""
+    settings = Settings()
+    if (missing := settings.train_niceness - os.nice(0)) > 0:
+        os.nice(missing)
+    offer_to_the_kernel()
+
+    def end(reason: str) -> None:
+        reporter.event(JOB_FAILED, reason)
+        end_children()
+        _exit(FAILED)
+
+    watch_memory(allowed_memory(settings), end)
+
+
 def _listen(folder: JobFolder, reporter: EventReporter) -> None:
     """From now on SIGTERM cancels the running task; one that does not end soon is left where it is."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    stopping = threading.Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
+        if stopping.is_set():
+            return
+        stopping.set()
         late = threading.Timer(STOP_SECONDS, _leave, (folder, reporter))
         late.daemon = True
         late.start()
@@ -117,6 +144,14 @@ def _listen(folder: JobFolder, reporter: EventReporter) -> None:
 
     # Not the loop's own handlers: they would wait for a backend that holds up the loop.
     signal.signal(signal.SIGTERM, stop)
+    threading.Thread(target=_watch_for_cancel, args=(folder,), daemon=True).start()
+
+
+def _watch_for_cancel(folder: JobFolder) -> None:
+    """Give this process the signal that the server cannot, when a cluster between the two is out of reach."""
+    while not folder.cancel.exists():
+        time.sleep(CANCEL_LOOK_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _leave(folder: JobFolder, reporter: EventReporter) -> NoReturn:
@@ -129,6 +164,11 @@ def _leave(folder: JobFolder, reporter: EventReporter) -> NoReturn:
         best = best_so_far(folder)
         reporter.event(JOB_CANCELLED, cancelled_sentence(best))
         code = CANCELLED
+    _exit(code)
+
+
+def _exit(code: int) -> NoReturn:
+    """End the process, whatever its threads are doing."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

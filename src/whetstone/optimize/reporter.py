@@ -1,12 +1,13 @@
-"""How an optimization tells the world where it is."""
+"""How an optimization, or a training, tells the world where it is."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any, Protocol
 
-# Share of the whole job after which each phase ends; the phases are those of the job's `phase` field.
-PHASES: dict[str, tuple[float, float]] = {
+# Where each phase of an optimization begins and ends in the whole job; they are the values of the job's `phase`.
+PHASES: Mapping[str, tuple[float, float]] = {
     "loading_data": (0.0, 0.05),
     "bootstrapping": (0.05, 0.15),
     "searching": (0.15, 0.75),
@@ -29,17 +30,18 @@ class Reporter(Protocol):
 
 
 class Progress:
-    """Turns progress inside a phase into progress of the job, and never lets it fall."""
+    """Turns progress inside a phase (of `phases`) into progress of the job, and never lets it fall."""
 
-    def __init__(self, reporter: Reporter) -> None:
+    def __init__(self, reporter: Reporter, phases: Mapping[str, tuple[float, float]] = PHASES) -> None:
         self._reporter = reporter
+        self._phases = phases
         self._fraction = 0.0
         self._told = float("-inf")
         self._started = time.monotonic()
 
     def at(self, phase: str, share: float, message: str, **extra: Any) -> None:
         """`share` (0..1) of `phase` is done; `extra` goes into the event."""
-        low, high = PHASES[phase]
+        low, high = self._phases[phase]
         self._fraction = max(self._fraction, low + (high - low) * min(max(share, 0.0), 1.0))
         self._told = time.monotonic()
         if (eta := self._eta()) is not None:

@@ -32,6 +32,7 @@ from whetstone.lm.client import LMClient
 from whetstone.lm.errors import LMError
 from whetstone.lm.local import LocalModel
 from whetstone.sample.agent import AGENT_ID, SampleAgent
+from whetstone.sample.finetuning import finetune_order, print_training, what_is_missing
 from whetstone.sample.messages import Message, load_messages
 from whetstone.sample.report import Outcome, print_collection, print_dataset, print_outcome
 from whetstone.sample.service import ServiceDidNotStartError, free_port, running_service
@@ -49,13 +50,20 @@ _SECONDS_A_LINE = 10
 _INTERRUPTED = 130  # the shell's exit status for Ctrl-C
 
 
-def run_demo(settings: Settings, *, seconds: float, keep: bool, state_dir: Path | None) -> int:
-    """Run the demo; returns the exit status. `seconds` bounds the sample agent's work."""
+def run_demo(
+    settings: Settings, *, seconds: float, keep: bool, state_dir: Path | None, finetune: bool = False
+) -> int:
+    """Run the demo; returns the exit status. `seconds` bounds the sample agent's work; with `finetune` the model's
+    weights are trained instead of its prompt.
+    """
     console = Console()
     if settings.trajectory_logging_forced_off:
         console.print(
             "Trajectory logging is switched off by NODE_ENV=test or ELIZA_DISABLE_TRAJECTORY_LOGGING: unset it."
         )
+        return 1
+    if finetune and (missing := what_is_missing(settings)) is not None:
+        console.print(missing, style="red", highlight=False, markup=False)
         return 1
     try:
         folder = _folder(state_dir)
@@ -75,7 +83,7 @@ def run_demo(settings: Settings, *, seconds: float, keep: bool, state_dir: Path 
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     try:
-        return _run(console, demo_settings, seconds=seconds, keep=keep)
+        return _run(console, demo_settings, seconds=seconds, keep=keep, finetune=finetune)
     except (ServiceDidNotStartError, LMError, WhetstoneClientError) as error:
         console.print(str(error), style="red", highlight=False, markup=False)
         return 1
@@ -102,7 +110,7 @@ def _end(number: int, _frame: FrameType | None) -> None:
     sys.exit(128 + number)
 
 
-def _run(console: Console, settings: Settings, *, seconds: float, keep: bool) -> int:
+def _run(console: Console, settings: Settings, *, seconds: float, keep: bool, finetune: bool) -> int:
     started = time.monotonic()
     token = settings.api_token.get_secret_value() if settings.api_token else None
     console.rule("[bold]1 · The sample agent works, and is recorded")
@@ -118,8 +126,9 @@ def _run(console: Console, settings: Settings, *, seconds: float, keep: bool) ->
         dataset = _build_dataset(client)
         print_dataset(console, dataset)
 
-        console.rule("[bold]3 · The prompt is optimized, and the gain is tested")
-        job = _optimize(console, client, dataset["id"])
+        doing = "model is trained" if finetune else "prompt is optimized"
+        console.rule(f"[bold]3 · The {doing}, and the gain is tested")
+        job = _work_out(console, client, finetune_order(dataset["id"]) if finetune else _order(dataset["id"]))
 
         console.rule("[bold]4 · What came of it")
         outcome = Outcome(
@@ -131,7 +140,7 @@ def _run(console: Console, settings: Settings, *, seconds: float, keep: bool) ->
             job=job,
             seconds=time.monotonic() - started,
         )
-        print_outcome(console, outcome, kept_pid=pid if keep else None)
+        (print_training if finetune else print_outcome)(console, outcome, kept_pid=pid if keep else None)
     return 0 if job["status"] == "completed" else 1
 
 
@@ -185,11 +194,19 @@ def _build_dataset(client: WhetstoneClient) -> dict[str, Any]:
     return dataset
 
 
-def _optimize(console: Console, client: WhetstoneClient, dataset_id: str) -> dict[str, Any]:
-    """Run the optimization job, following its events; returns the finished job's record."""
-    job = client.start_job(
-        datasetId=dataset_id, backend="native", optimizer="bootstrap-fewshot", task=TASK, maxSeconds=300
-    )
+def _order(dataset_id: str) -> dict[str, Any]:
+    return {
+        "datasetId": dataset_id,
+        "backend": "native",
+        "optimizer": "bootstrap-fewshot",
+        "task": TASK,
+        "maxSeconds": 300,
+    }
+
+
+def _work_out(console: Console, client: WhetstoneClient, order: dict[str, Any]) -> dict[str, Any]:
+    """Run the job, following its events; returns the finished job's record."""
+    job = client.start_job(**order)
     try:
         _follow(console, client, job["id"])
     except BaseException:

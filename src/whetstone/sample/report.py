@@ -86,9 +86,7 @@ def print_outcome(console: Console, outcome: Outcome, *, kept_pid: int | None) -
     if kept_pid is not None:
         introduction = f"The service goes on at {outcome.url} (stop it with: kill {kept_pid}). By hand:"
     else:
-        introduction = (
-            f"The service has stopped. Start it again on these files, and go on by hand:\n  {_serve(outcome)}"
-        )
+        introduction = f"The service has stopped. Start it again on these files, and go on by hand:\n  {serve_command(outcome)}"
     console.print(f"\n{introduction}\n{_by_hand(outcome)}", highlight=False, markup=False, soft_wrap=True)
 
 
@@ -140,7 +138,7 @@ def _paths(outcome: Outcome) -> list[tuple[str, str]]:
     ]
 
 
-def _serve(outcome: Outcome) -> str:
+def serve_command(outcome: Outcome) -> str:
     command = Path(sys.executable).parent / "whetstone"
     return f"{command} serve --port {outcome.url.rpartition(':')[2]} --state-dir {shlex.quote(str(outcome.folder))}"
 

@@ -1,4 +1,4 @@
-"""The order for a training job (contract §6.8), with the options of the `native` backend."""
+"""The order for a training job (contract §6.8), with the options of all backends."""
 
 from __future__ import annotations
 
@@ -7,13 +7,32 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from whetstone.api.models.base import AsSent, WireModel, wire_config
+from whetstone.api.models.finetuning import FineTuningKeys
 from whetstone.optimize.spec import EvolutionOptions, FewShotOptions, InstructionOptions
 
 _DATASET = "dataset-1760000000000-1a2b3c4d"
 
 
-class CreateJob(WireModel):
-    """What to train, and how. From `task` on the keys are for the backend `native`, which improves prompts."""
+class Resources(WireModel):
+    """A job's share of a Ray cluster. Ray keeps the job waiting until a node has it all free."""
+
+    model_config = wire_config({"cpus": 8, "gpus": 1, "memoryGb": 32})
+
+    cpus: AsSent[Annotated[float, Field(ge=0.01, le=1024)]] = Field(
+        default=None, description="One for each of the job's processes if absent."
+    )
+    gpus: AsSent[Annotated[int, Field(ge=0, le=64)]] = Field(
+        default=None, description="With `cuda` one for each of the job's processes if absent, else none."
+    )
+    memory_gb: AsSent[Annotated[float, Field(ge=0.01, le=16_384)]] = Field(
+        default=None, description="GiB. Training ends with a reason when it takes more; any if absent."
+    )
+
+
+class CreateJob(FineTuningKeys):
+    """What to train, and how. From `optimizer` on the keys are for the backend `native`, which improves prompts; those
+    before, `task`, `seed` and `maxSeconds` are for `cpu`, `cuda` and `mlx`, which train weights.
+    """
 
     model_config = wire_config(
         {"datasetId": _DATASET, "backend": "native", "task": "should_respond"},
@@ -34,6 +53,14 @@ class CreateJob(WireModel):
             "batchSize": 4,
             "learningRate": 0.0001,
         },
+        {
+            "datasetId": _DATASET,
+            "backend": "cpu",
+            "method": "dpo",
+            "epochs": 2,
+            "loraRank": 32,
+            "exports": ["gguf"],
+        },
     )
 
     dataset_id: AsSent[str] = Field(
@@ -42,16 +69,21 @@ class CreateJob(WireModel):
     )
     max_trajectories: AsSent[PositiveInt] = Field(default=None, description="For that build; 250 if absent.")
     backend: AsSent[str] = Field(default=None, description="`native` (the default), `mlx`, `cuda` or `cpu`.")
+    launcher: AsSent[Literal["local", "ray"]] = Field(
+        default=None,
+        description="Where it runs: on the server's machine, or on the Ray cluster of WHETSTONE_RAY_ADDRESS; "
+        "WHETSTONE_LAUNCHER if absent.",
+    )
+    resources: AsSent[Resources] = Field(default=None, description="What the job takes of the Ray cluster.")
     dry_run: AsSent[bool] = Field(
         default=None,
         description="`true`: start nothing, and answer 200 with what the job would cost; needs `datasetId`.",
     )
-    model: AsSent[str] = Field(default=None, description="Base model, for weight training.")
-    iterations: AsSent[PositiveInt] = Field(default=None, description="Steps, for weight training.")
-    batch_size: AsSent[PositiveInt] = Field(default=None, description="Rows a step, for weight training.")
-    learning_rate: AsSent[PositiveFloat] = Field(default=None, description="For weight training.")
 
-    task: AsSent[str] = Field(default=None, description="The task with most verified rows if absent.")
+    task: AsSent[str] = Field(
+        default=None,
+        description="`native`: the task with most verified rows if absent; else rows of all tasks.",
+    )
     optimizer: AsSent[str] = Field(
         default=None,
         description="`bootstrap-fewshot` (the default), `instruction-search`, `prompt-evolution`, or `auto` for all of "

@@ -33,6 +33,25 @@ JOB: dict[str, Any] = {
     "budgetUsed": {"calls": 640, "maxCalls": 2000, "tokens": 210000, "usd": 0.04, "proposals": 12},
     "etaSeconds": 95,
 }
+FINE_TUNING_ESTIMATE: dict[str, Any] = {
+    "rows": {"train": 320, "validation": 40, "test": 40},
+    "tokens": {"train": 41000, "validation": 5100, "test": 5000, "learnt": 3900},
+    "steps": 240,
+    "seconds": 410,
+    "memoryBytes": 2_900_000_000,
+    "notes": [],
+}
+_METRICS: list[dict[str, Any]] = [
+    {"step": 10, "loss": 1.62, "learningRate": 0.0002, "gradNorm": 1.1, "tokensPerSecond": 510},
+    {
+        "step": 20,
+        "loss": 1.31,
+        "evalLoss": 1.4,
+        "learningRate": 0.0002,
+        "gradNorm": 0.9,
+        "tokensPerSecond": 512,
+    },
+]
 ESTIMATE: dict[str, Any] = {
     "task": "should_respond",
     "metric": "decision",
@@ -50,9 +69,9 @@ ESTIMATE: dict[str, Any] = {
 }
 
 
-class BestSoFar(WireModel):
-    """The best candidate of a job that was cancelled or failed before its gate, which nobody has tested: its scores
-    are those of the validation rows that chose it.
+class BestCandidate(WireModel):
+    """The best candidate of a `native` job that was cancelled or failed before its gate, which nobody has tested: its
+    scores are those of the validation rows that chose it.
     """
 
     path: str = Field(description="File of the artifact.")
@@ -60,6 +79,17 @@ class BestSoFar(WireModel):
     score: float | None
     baseline_score: float | None
     evaluated_on: Literal["validation"]
+    decision: Literal["not_gated"]
+
+
+class BestAdapter(WireModel):
+    """The best adapter of a weight-training job that was cancelled or failed, which nobody has tested."""
+
+    path: str = Field(description="Folder of the adapter, in PEFT's layout.")
+    step: int
+    loss: float = Field(description="Of the validation rows, in nats a token.")
+    base_loss: float | None = Field(description="The same of the base model.")
+    evaluated_on: str
     decision: Literal["not_gated"]
 
 
@@ -87,7 +117,7 @@ class Job(WireModel):
     model_id: str | None
     logs: list[str]
     result: dict[str, Any] | None = Field(default=None, description="What a completed job found.")
-    best_so_far: BestSoFar | None = Field(
+    best_so_far: BestCandidate | BestAdapter | None = Field(
         default=None, description="What a cancelled or failed job had found."
     )
     best_score: float | None = Field(
@@ -95,6 +125,16 @@ class Job(WireModel):
     )
     budget_used: dict[str, Any] | None = Field(default=None, description="What a running job has spent.")
     eta_seconds: float | None = Field(default=None, description="Seconds that a running job needs yet.")
+    current_iteration: int | None = Field(
+        default=None, description="Steps that a running weight training has done."
+    )
+    total_iterations: int | None = None
+    loss: float | None = Field(default=None, description="Of the newest training step.")
+    eval_loss: float | None = Field(default=None, description="Of the validation rows, when last looked at.")
+    learning_rate: float | None = None
+    grad_norm: float | None = None
+    tokens_per_second: float | None = None
+    memory_bytes: int | None = Field(default=None, description="Most memory that the training has held.")
 
 
 class JobAnswer(WireModel):
@@ -137,10 +177,28 @@ class Estimate(WireModel):
     notes: list[str] = Field(description="What should be known before the start.")
 
 
+class JobMetrics(WireModel):
+    """The figures of a weight training, step by step."""
+
+    model_config = wire_config({"metrics": _METRICS})
+
+    metrics: list[dict[str, Any]]
+
+
+class FineTuningEstimate(WireModel):
+    """What a weight training would take: rows, tokens, steps, and about how much time and memory."""
+
+    model_config = wire_config(FINE_TUNING_ESTIMATE)
+
+    rows: dict[str, int]
+
+
 class DryRun(WireModel):
     """The answer to a dry run."""
 
-    model_config = wire_config({"dryRun": True, "estimate": ESTIMATE})
+    model_config = wire_config(
+        {"dryRun": True, "estimate": ESTIMATE}, {"dryRun": True, "estimate": FINE_TUNING_ESTIMATE}
+    )
 
     dry_run: Literal[True]
-    estimate: Estimate
+    estimate: Estimate | FineTuningEstimate

@@ -2,19 +2,74 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
 from whetstone.api.models.base import Lenient, WireModel, wire_config
 
+_FOLDER = "/home/me/.eliza/training/models/model-1760000000000-1a2b3c4d"
+MODEL: dict[str, Any] = {
+    "id": "model-1760000000000-1a2b3c4d",
+    "createdAt": "2026-02-19T10:00:00.000Z",
+    "jobId": "job-1760000000000-1a2b3c4d",
+    "datasetId": "dataset-1760000000000-1a2b3c4d",
+    "outputDir": _FOLDER,
+    "modelPath": _FOLDER,
+    "adapterPath": f"{_FOLDER}/adapter",
+    "sourceModel": "SmolLM2-135M-Instruct",
+    "backend": "cpu",
+    "ollamaModel": None,
+    "active": False,
+    "benchmark": {"status": "not_run", "lastRunAt": None, "output": None},
+    "available": True,
+    "method": "sft",
+    "losses": {"base": 2.41, "tuned": 0.38},
+}
+
+
+class Benchmark(WireModel):
+    """The newest benchmark of a model."""
+
+    status: Literal["not_run", "passed", "failed"]
+    last_run_at: str | None
+    output: str | None
+
+
+class Model(WireModel):
+    """A trained model. What the job found about it stands beside: method, losses, proof, files, licence of the base."""
+
+    model_config = wire_config(MODEL)
+
+    id: str
+    created_at: str
+    job_id: str
+    dataset_id: str | None = None
+    output_dir: str
+    model_path: str | None
+    adapter_path: str | None
+    source_model: str = Field(description="The base model by name.")
+    backend: str
+    ollama_model: str | None
+    active: bool
+    benchmark: Benchmark
+    available: bool = Field(default=True, description="Whether its folder is still there.")
+
+
+class ModelAnswer(WireModel):
+    """One model."""
+
+    model_config = wire_config({"model": MODEL})
+
+    model: Model
+
 
 class ModelList(WireModel):
     """All trained models, newest first."""
 
-    model_config = wire_config({"models": []})
+    model_config = wire_config({"models": [MODEL]})
 
-    models: list[dict[str, Any]]
+    models: list[Model]
 
 
 class ImportModel(WireModel):

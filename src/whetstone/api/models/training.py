@@ -101,12 +101,42 @@ class TrainingTrajectoryAnswer(WireModel):
     trajectory: TrainingTrajectory
 
 
+class Device(WireModel):
+    """What a backend would train on."""
+
+    name: str
+    memory_bytes: int | None
+
+
+class BackendDetails(WireModel):
+    """Whether a backend runs here, why not, and on what."""
+
+    available: bool
+    reason: str | None = Field(description="Why it is not available, and what to do.")
+    devices: list[Device]
+    notes: list[str] = Field(default_factory=list, description="What its user should know.")
+
+
 class Backends(WireModel):
     """Which training backends run on this machine."""
 
-    model_config = wire_config({"backends": {"native": True, "mlx": False, "cuda": False, "cpu": False}})
+    model_config = wire_config(
+        {
+            "backends": {"native": True, "cpu": True, "cuda": False},
+            "details": {
+                "native": {"available": True, "reason": None, "devices": []},
+                "cpu": {
+                    "available": True,
+                    "reason": None,
+                    "devices": [{"name": "2 cores", "memoryBytes": 16_000_000_000}],
+                },
+                "cuda": {"available": False, "reason": "No NVIDIA GPU was found.", "devices": []},
+            },
+        }
+    )
 
     backends: dict[str, bool]
+    details: dict[str, BackendDetails] = Field(default_factory=dict)
 
 
 class CloudModels(WireModel):

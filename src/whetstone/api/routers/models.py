@@ -1,4 +1,4 @@
-"""Trained models. Nothing trains weights yet: the list is empty and the actions say so."""
+"""Trained models (contract §6.11); what is to come of them says that it is not there yet."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from fastapi import APIRouter
 
 from whetstone.api.edge.bodies import JsonRoute
 from whetstone.api.models.base import COMMON_ERRORS, Error, errors
-from whetstone.api.models.models import ActivateModel, ImportModel, ModelList
+from whetstone.api.models.models import ActivateModel, ImportModel, ModelAnswer, ModelList
 from whetstone.api.models.training import CloudModels
 from whetstone.api.paths import ID, MODEL_ID
 from whetstone.api.responses import JsonResponse
+from whetstone.api.services import ServicesDep
 from whetstone.errors import NotAvailableError
 
 router = APIRouter(tags=["models"], route_class=JsonRoute, responses=COMMON_ERRORS)
@@ -21,9 +22,9 @@ _REFUSALS = errors(413)
 
 
 @router.get("/api/training/models", response_model=ModelList, summary="List trained models")
-async def list_models() -> JsonResponse:
-    """Empty: this version optimizes prompts and trains no weights."""
-    return JsonResponse({"models": []})
+async def list_models(services: ServicesDep) -> JsonResponse:
+    """All models, newest first, those whose files are gone included."""
+    return JsonResponse({"models": await services.models.list()})
 
 
 @router.post(
@@ -61,6 +62,15 @@ async def benchmark_model(_id: ModelId) -> JsonResponse:
     raise _not_available("Benchmarking models")
 
 
+# After the routes that have something behind the id.
+@router.get(
+    f"/api/training/models/{ID}", response_model=ModelAnswer, responses=errors(404), summary="Get a model"
+)
+async def get_model(services: ServicesDep, model_id: ModelId) -> JsonResponse:
+    """One model with what its job found about it."""
+    return JsonResponse({"model": await services.models.get(model_id)})
+
+
 @router.get("/api/training/vast/models", response_model=CloudModels, summary="List cloud models")
 async def cloud_models() -> JsonResponse:
     """Empty: this service trains on its own machine."""
@@ -69,5 +79,5 @@ async def cloud_models() -> JsonResponse:
 
 def _not_available(action: str) -> NotAvailableError:
     return NotAvailableError(
-        f"{action} is not part of this version of Whetstone: it optimizes prompts and trains no weights yet"
+        f"{action} is not part of this version of Whetstone; the model's files are in its outputDir"
     )

@@ -19,7 +19,7 @@ from whetstone.api.paths import ID, TRAJECTORY_ID
 from whetstone.api.responses import JsonResponse
 from whetstone.api.services import ServicesDep
 from whetstone.errors import NotFoundError
-from whetstone.jobs.backends import BACKENDS, FINE_TUNING
+from whetstone.finetune.backends import availability
 from whetstone.jobs.states import JobStatus
 from whetstone.trajectories.reading.conditions import TrajectoryFilter
 from whetstone.trajectories.reading.documents import training_detail, training_row
@@ -41,7 +41,7 @@ async def get_status(services: ServicesDep) -> JsonResponse:
             "queuedJobs": jobs[JobStatus.PENDING],
             "completedJobs": jobs[JobStatus.COMPLETED],
             "failedJobs": jobs[JobStatus.FAILED],
-            "modelCount": 0,
+            "modelCount": await services.models.count(),
             "datasetCount": await services.datasets.count(),
             "autoTrain": auto_config.status(),
         }
@@ -79,6 +79,12 @@ async def get_trajectory(services: ServicesDep, trajectory_id: Annotated[str, TR
 
 
 @router.get("/backends", response_model=Backends, summary="Which training backends run here")
-async def get_backends() -> JsonResponse:
-    """`native` optimizes prompts; the others train weights and are not part of this version."""
-    return JsonResponse({"backends": {name: name in BACKENDS for name in (*BACKENDS, *FINE_TUNING)}})
+async def get_backends(services: ServicesDep) -> JsonResponse:
+    """`native` optimizes prompts; the others train weights. `details` tells why one is not available, and its devices."""
+    details = await asyncio.to_thread(availability, services.settings)
+    return JsonResponse(
+        {
+            "backends": {name: each.available for name, each in details.items()},
+            "details": {name: each.to_dict() for name, each in details.items()},
+        }
+    )

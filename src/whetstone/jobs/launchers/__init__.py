@@ -1,1 +1,1 @@
-"""Where a worker runs. One launcher today: a process on this machine (`local`)."""
+"""Where a worker runs: a process of this machine (`local`), or one of a Ray cluster (`ray`)."""

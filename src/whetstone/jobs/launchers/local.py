@@ -49,7 +49,7 @@ class LocalWorker:
             pid, status = os.waitpid(self._identity.pid, os.WNOHANG)
         except ChildProcessError:  # somebody else's child
             return None if self._identity.is_alive() else Exit()
-        return _exit(os.waitstatus_to_exitcode(status)) if pid else None
+        return Exit.of_status(os.waitstatus_to_exitcode(status)) if pid else None
 
     async def terminate(self) -> None:
         """SIGTERM to the process group."""
@@ -74,10 +74,10 @@ class LocalLauncher:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    async def launch(self, job_dir: Path) -> LocalWorker:
+    async def launch(self, job_dir: Path, environment: Mapping[str, str]) -> LocalWorker:
         """Start the worker of `job_dir`. Raises `UnavailableError` when the system has no room for a process."""
         try:
-            pid = await asyncio.to_thread(self._spawn, job_dir)
+            pid = await asyncio.to_thread(self._spawn, job_dir, environment)
         except OSError as error:
             raise UnavailableError(f"The worker process could not be started: {error.strerror}") from error
         identity = ProcessIdentity.of(pid)
@@ -85,13 +85,13 @@ class LocalLauncher:
             raise UnavailableError("The worker process vanished at its start")
         return LocalWorker(identity)
 
-    def _spawn(self, job_dir: Path) -> int:
+    def _spawn(self, job_dir: Path, environment: Mapping[str, str]) -> int:
         output = str(JobFolder(job_dir).output)
         # Not asyncio's subprocess: closing its transport, as a server's shutdown does, kills the process.
         return os.posix_spawn(
             sys.executable,
             [sys.executable, "-m", "whetstone.jobs.worker", str(job_dir)],
-            worker_environment(self._settings),
+            {**worker_environment(self._settings), **environment},
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_OPEN, 1, output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
@@ -118,12 +118,3 @@ def _reported(path: Path) -> ProcessIdentity | None:
     except (OSError, orjson.JSONDecodeError):
         return None
     return ProcessIdentity.parse(content) if isinstance(content, dict) else None
-
-
-def _exit(code: int) -> Exit:
-    if code >= 0:
-        return Exit(code=code)
-    try:
-        return Exit(signal=signal.Signals(-code).name)
-    except ValueError:
-        return Exit(signal=f"signal {-code}")

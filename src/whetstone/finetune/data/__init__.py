@@ -1,0 +1,1 @@
+"""From rows of a dataset to batches of token ids, the same for every framework."""

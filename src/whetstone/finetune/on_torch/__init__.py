@@ -1,0 +1,1 @@
+"""The engine on PyTorch, for the backends cpu and cuda."""

@@ -1,0 +1,130 @@
+"""What the service must know of the fine-tuning backends, without their libraries: options, checks, dry run."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+import structlog
+
+from whetstone.datasets.tasks import task_names
+from whetstone.errors import InvalidInputError, UnavailableError
+from whetstone.finetune.backends import require
+from whetstone.finetune.bases.names import find_base
+from whetstone.finetune.on_mlx.limits import check_mlx_options
+from whetstone.finetune.spec import FineTuneSpec
+from whetstone.jobs.launchers.environment import worker_environment
+from whetstone.machine import usable_cores
+from whetstone.settings import Settings
+
+ESTIMATE_SECONDS = 120.0
+"""How long a dry run may take; the first one on a base model may have to prepare it."""
+
+_log = structlog.get_logger(__name__)
+
+
+def finetune_options(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of `body` that a fine-tuning job knows, checked; null and blank text count as absent."""
+    known = FineTuneSpec.option_names()
+    given = {key: value for key, value in body.items() if key in known and not _is_blank(value)}
+    if isinstance(task := given.get("task"), str):
+        given["task"] = task.strip()
+    finetune_spec(given, "", Path(), "", Path())
+    if (task := given.get("task")) is not None and task not in task_names():
+        raise InvalidInputError(f"Task '{task}' is not known. Known tasks: {', '.join(task_names())}")
+    return given
+
+
+def finetune_spec(
+    options: Mapping[str, Any], job_id: str, job_dir: Path, dataset_id: str, dataset_dir: Path
+) -> FineTuneSpec:
+    """The specification of a job; of a stored job's options those that are its own."""
+    known = FineTuneSpec.option_names()
+    own = {key: value for key, value in options.items() if key in known}
+    return FineTuneSpec.parse(own, job_id, job_dir, dataset_id, dataset_dir)
+
+
+def check_finetuning(options: Mapping[str, Any], settings: Settings) -> None:
+    """Raise `InvalidInputError` when this machine lacks the backend or the base model, or the two do not go
+    together. Looks at files and programs of the machine, so it takes a moment.
+    """
+    spec = finetune_spec(options, "", Path(), "", Path())
+    require(spec.backend, settings)
+    if spec.backend == "mlx":
+        check_mlx_options(spec)
+    find_base(spec.model, settings)
+
+
+def finetuning_environment(settings: Settings) -> dict[str, str]:
+    """Variables of a worker that trains, for native libraries that read them when they are loaded."""
+    return {
+        "OMP_NUM_THREADS": str(settings.train_threads or usable_cores()),
+        "OMP_WAIT_POLICY": "PASSIVE",  # waiting threads sleep: on a shared machine spinning costs the others
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+
+
+async def estimate_finetuning(
+    options: Mapping[str, Any], dataset_id: str, dataset_dir: Path, settings: Settings
+) -> dict[str, Any]:
+    """Rows, tokens, steps, and about how much time and memory a job would take.
+
+    Computed in a process of its own, as its libraries are not for the server's; the process ends with this
+    call, however that ends. Raises `InvalidInputError` with what the job would be refused for.
+    """
+    with tempfile.TemporaryDirectory(prefix="whetstone-estimate-") as folder:
+        spec = finetune_spec(options, "estimate", Path(folder) / "job", dataset_id, dataset_dir)
+        path = Path(folder) / "spec.json"
+        await asyncio.to_thread(path.write_bytes, spec.model_dump_json(by_alias=True).encode())
+        variables = worker_environment(settings) | finetuning_environment(settings)
+        return _answer(*await _output(path, variables))
+
+
+async def _output(path: Path, variables: Mapping[str, str]) -> tuple[int, bytes, bytes]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "whetstone.finetune.estimate", str(path)),
+        env=dict(variables),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(ESTIMATE_SECONDS):
+            output, trouble = await process.communicate()
+    except TimeoutError:
+        raise UnavailableError(
+            f"The dry run took more than {ESTIMATE_SECONDS:.0f} seconds; try a smaller dataset"
+        ) from None
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+    return process.returncode or 0, output, trouble
+
+
+def _answer(code: int, output: bytes, trouble: bytes) -> dict[str, Any]:
+    try:
+        answer = orjson.loads(output)
+    except orjson.JSONDecodeError:
+        answer = None
+    match answer:
+        case {"error": str(sentence)}:
+            raise InvalidInputError(sentence)
+        case dict() if code == 0:
+            return answer
+    _log.error("a dry run failed", exit_code=code, stderr=trouble[-2000:].decode(errors="replace"))
+    raise UnavailableError("The dry run failed unexpectedly; the service's log says more")
+
+
+def _is_blank(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())

@@ -1,0 +1,1 @@
+"""The models that jobs have trained: what they are, where they lie, what is known of them."""
