@@ -19,6 +19,7 @@ from whetstone.finetune.data.types import Batch, Example
 from whetstone.finetune.engine import Engine, StepResult
 from whetstone.finetune.proof import Proof, held_out_losses, prove
 from whetstone.finetune.spec import FineTuneSpec
+from whetstone.optimize.metrics import Answer
 
 Reply = Callable[[Example], str]
 
@@ -342,6 +343,33 @@ def test_rows_that_only_a_judge_could_score_are_left_out_and_said(
     proof = proved(ScriptedEngine(tokenizer, examples, wrong, right), examples, tokenizer)
     assert len(proof.answers) == 18
     assert any("9 test rows not answered: their metric is a judging model" in note for note in proof.notes)
+
+
+def test_a_metric_that_fails_leaves_rows_out_and_not_a_low_score(
+    held_out: Callable[..., list[Example]], tokenizer: ChatTokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from whetstone.optimize.metrics import registry
+
+    def picky(expected: Answer, given: Answer) -> float:
+        if expected.text == "REFUND":
+            raise ValueError("refunds are not for me")
+        return float(expected.text == given.text)
+
+    monkeypatch.setitem(registry._METRICS, "exact", picky)
+    rows = chat_rows(50)
+    examples = held_out(rows)
+    refunds = sum(right(example) == "REFUND" for example in examples)
+    proof = proved(ScriptedEngine(tokenizer, examples, wrong, right), examples, tokenizer)
+    assert len(proof.answers) == len(examples) - refunds
+    assert proof.decision == "promoted"
+    assert any(
+        f"{refunds} test rows not scored" in note and "refunds are not for me" in note for note in proof.notes
+    )
+
+    monkeypatch.setitem(registry._METRICS, "exact", lambda *_answers: [])
+    broken = proved(ScriptedEngine(tokenizer, examples, wrong, right), examples, tokenizer)
+    assert broken.decision == "not_gated"
+    assert f"of {len(examples)} held-out rows 0 can be scored" in broken.explanation
 
 
 def test_losses_do_not_depend_on_the_batches_and_are_compared_on_the_rows_that_both_have(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,8 @@ from whetstone.errors import InvalidInputError
 from whetstone.finetune.data.types import IGNORED, Batch
 from whetstone.finetune.on_torch import attention, losses
 from whetstone.finetune.on_torch.packing import Packed, pack
+
+_COMPARED_LAYERS = 4
 
 
 class Forward:
@@ -85,6 +89,11 @@ class Forward:
         with self._quiet():
             wanted = self.causal(input_ids=ids, use_cache=False).logits.float()
             states = self.inner(input_ids=ids, use_cache=False).last_hidden_state
+            if not torch.isfinite(wanted).all():
+                raise InvalidInputError(
+                    "The base model answers with numbers that are none: its weights are damaged, or too large for the "
+                    "precision; try precision 'fp32'"
+                )
             if head.module is None or not _close(head.logits(states[0]), wanted[0]):
                 raise InvalidInputError(
                     f"The architecture {config.model_type} computes its logits in a way that training does not know"
@@ -100,7 +109,7 @@ class Forward:
         rows[2, :20] = rows[1, :20]
         labels = np.where(np.arange(40) > 4, rows, IGNORED)
         batch = Batch(rows, labels, np.full(3, 40, np.int32), (0, 1, 2))
-        with self._quiet():
+        with self._quiet(), _first_layers(self.inner):
             wanted = self._padded_states(batch)
             before = self.causal.config._attn_implementation
             try:
@@ -146,7 +155,25 @@ def _full_attention(config: Any) -> bool:
     return not (uses and getattr(config, "sliding_window", None))
 
 
+@contextmanager
+def _first_layers(inner: Any) -> Iterator[None]:
+    """Inside, the model has a few layers only: rounding adds up over all of them until it hides what is wrong."""
+    layers = getattr(inner, "layers", None)
+    if not isinstance(layers, torch.nn.ModuleList):
+        yield
+        return
+    inner.layers = layers[:_COMPARED_LAYERS]
+    try:
+        yield
+    finally:
+        inner.layers = layers
+
+
 def _close(one: Any, other: Any) -> bool:
-    """Equal up to the rounding of the number format that they were computed in."""
-    tolerance = 1e-3 if other.dtype == torch.float32 and one.dtype == torch.float32 else 0.05
+    """Equal up to the rounding of the number format that they were computed in.
+
+    In bf16 the states of SmolLM2's first four layers differ by 0.9 % when packed, and by 4.6 % when half of the
+    positions are off by one.
+    """
+    tolerance = 1e-3 if other.dtype == torch.float32 and one.dtype == torch.float32 else 0.02
     return bool((one - other).float().norm() <= tolerance * other.float().norm())

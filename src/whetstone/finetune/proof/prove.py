@@ -93,15 +93,17 @@ def prove(
     fit, notes = questions(examples)
     asked = spread(fit, lambda question: question.example, max_rows, seed)
     answers: list[Answered] = []
+    scored = len(fit)
     if len(asked) >= MIN_JUDGED_ROWS:
         answers, problems = answer_all(engine, tokenizer, asked, say)
         notes += problems
+        scored = len(answers)
     gate = _decide(answers, seed) if len(answers) >= MIN_JUDGED_ROWS else None
     return Proof(
         answers=tuple(answers),
         gate=gate,
         loss=loss,
-        explanation=_explain(gate, len(answers) or len(fit), len(examples), max_rows),
+        explanation=_explain(gate, scored, len(examples), max_rows),
         seconds=time.monotonic() - started,
         notes=tuple(notes),
     )
