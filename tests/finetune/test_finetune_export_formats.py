@@ -22,7 +22,7 @@ from whetstone.finetune.export.architectures import FAMILIES, Architecture
 from whetstone.finetune.export.gguf_adapter import write_gguf_adapter
 from whetstone.finetune.export.gguf_model import write_merged_gguf
 from whetstone.finetune.export.llama import continuations
-from whetstone.finetune.export.merged import with_rope_theta, write_merged
+from whetstone.finetune.export.merged import write_merged
 from whetstone.finetune.export.tensors import Slot, Tensor, pack, tensors, write
 from whetstone.finetune.export.verify import Spoken
 
@@ -344,9 +344,3 @@ def test_own_files_are_read_by_the_library_and_torn_ones_refused(tmp_path: Path)
         path.write_bytes(whole[:length])
         with pytest.raises(InvalidInputError, match="not a whole safetensors file"):
             tensors(path)
-
-
-def test_rope_theta_is_written_where_other_readers_look() -> None:
-    assert with_rope_theta({"rope_parameters": {"rope_theta": 5e5}})["rope_theta"] == 5e5
-    by_layer = {"rope_parameters": {"full_attention": {"rope_theta": 1e6}}}
-    assert with_rope_theta(by_layer) == by_layer

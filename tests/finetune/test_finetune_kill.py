@@ -8,17 +8,15 @@ import random
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
+from finetune_jobs import job_curve, start, steps_done
 from jobs_bench import DATASET, Bench
 from lm_tools import wait_until
 from optimize_world import rows, write_dataset
 from whetstone.db import Database
-from whetstone.finetune.loop.metrics import read_metrics
-from whetstone.jobs.options import JobOptions
 from whetstone.registry.store import ModelStore
 from whetstone.settings import Settings
 
@@ -42,43 +40,17 @@ async def bench(tmp_path: Path, settings: Settings) -> AsyncIterator[Bench]:
         await database.close()
 
 
-async def start(bench: Bench, base: Path, **options: Any) -> str:
-    body = {
-        "datasetId": DATASET,
-        "backend": "cpu",
-        "model": str(base),
-        "iterations": STEPS,
-        "learningRate": 0.003,
-        "loraDropout": 0.1,
-        "saveEvery": 3,
-        "evalEvery": 10,
-        "testRows": 8,
-    }
-    record = await bench.service.create(JobOptions.parse(body | options))
-    job_id: str = record["id"]
-    return job_id
-
-
-def curve(bench: Bench, job_id: str) -> list[tuple[int, float | None, float | None]]:
-    figures = read_metrics(bench.folder(job_id) / "metrics.jsonl")
-    return [(each["step"], each.get("loss"), each["evalLoss"]) for each in figures]
-
-
-def steps_done(bench: Bench, job_id: str) -> int:
-    return max((step for step, _, _ in curve(bench, job_id)), default=-1)
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 async def test_killed_jobs_learn_what_quiet_ones_do(bench: Bench, base: Path) -> None:
-    quiet = await start(bench, base)
+    quiet = await start(bench, base, iterations=STEPS)
     wanted = await bench.ended(quiet, seconds=200)
     assert wanted["status"] == "completed", wanted["error"]
     draw = random.Random("kill -9")
     for _ in range(JOBS):
         moments = sorted(draw.sample(range(STEPS), KILLS_A_JOB))
         killed: list[int] = []
-        job_id = await start(bench, base)
+        job_id = await start(bench, base, iterations=STEPS)
         for moment in moments:
             pid = await bench.worker_pid(job_id, other_than=killed[-1] if killed else 0, seconds=30)
             await wait_until(lambda n=moment, job=job_id: steps_done(bench, job) >= n, seconds=60)  # type: ignore[misc]
@@ -87,7 +59,7 @@ async def test_killed_jobs_learn_what_quiet_ones_do(bench: Bench, base: Path) ->
         job = await bench.ended(job_id, seconds=200)
         assert job["status"] == "completed", job["error"]
         assert job["attempt"] == KILLS_A_JOB + 1
-        assert curve(bench, job_id) == curve(bench, quiet)
+        assert job_curve(bench, job_id) == job_curve(bench, quiet)
         assert job["result"]["validationLoss"] == wanted["result"]["validationLoss"]
         assert not [pid for pid in killed if psutil.pid_exists(pid)]
         _log.info("killed at steps %s", moments)

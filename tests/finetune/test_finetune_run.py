@@ -5,58 +5,27 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from finetune_jobs import Recorder, curve, spec_of
 from finetune_world import chat_rows, write_rows
 from whetstone.errors import InvalidInputError, UnavailableError
 from whetstone.finetune.loop.checkpoints import BestAdapter
 from whetstone.finetune.loop.metrics import read_metrics
 from whetstone.finetune.run import PHASES, run
-from whetstone.finetune.spec import FineTuneSpec
 from whetstone.settings import Settings
-
-
-class Recorder:
-    """A reporter that remembers, and may cancel the job when it reaches a step."""
-
-    def __init__(self, stop_at: int | None = None) -> None:
-        self.news: list[tuple[float, str, dict[str, Any]]] = []
-        self.lines: list[tuple[str, dict[str, Any]]] = []
-        self.stop_at = stop_at
-        self.reached = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
-
-    def progress(self, fraction: float, phase: str, message: str, **extra: Any) -> None:
-        self.news.append((fraction, phase, {**extra, "message": message}))
-        if self.stop_at is not None and extra.get("currentIteration", -1) >= self.stop_at:
-            self._loop.call_soon_threadsafe(self.reached.set)
-
-    def log(self, message: str, **extra: Any) -> None:
-        self.lines.append((message, extra))
 
 
 @pytest.fixture
 def rows(tmp_path: Path) -> Path:
     return write_rows(tmp_path / "chats.jsonl", chat_rows(120))
-
-
-def spec_of(base: Path, rows: Path, job_dir: Path, **options: Any) -> FineTuneSpec:
-    usual = {
-        "iterations": 40,
-        "learningRate": 0.01,
-        "loraRank": 8,
-        "evalEvery": 10,
-        "saveEvery": 5,
-        "testRows": 12,
-    }
-    chosen = usual | {"model": str(base)} | options
-    return FineTuneSpec.parse(
-        {key: value for key, value in chosen.items() if value is not None}, "job-1", job_dir, "chats", rows
-    )
 
 
 async def test_a_job_learns_and_leaves_a_whole_model(base: Path, rows: Path, settings: Settings) -> None:
@@ -105,7 +74,7 @@ async def test_a_cancelled_job_keeps_its_best_and_goes_on_where_it_was(
     assert not (settings.training_dir / "models" / "model-1").exists()
 
     resumed = await run(spec, Recorder(), settings)
-    assert _curve(spec.job_dir) == _curve(quiet.job_dir)
+    assert curve(spec.job_dir) == curve(quiet.job_dir)
     assert resumed["validationLoss"] == whole["validationLoss"]
 
 
@@ -192,11 +161,31 @@ async def test_preferences_move_the_model_towards_what_was_preferred(
     assert losses["tuned"] < 0.8 * losses["base"]
 
 
-def _curve(job_dir: Path) -> list[tuple[int, float | None, float | None]]:
-    return [
-        (each["step"], each.get("loss"), each["evalLoss"]) for each in read_metrics(job_dir / "metrics.jsonl")
-    ]
-
-
 def manifest_names(manifest: dict[str, Any]) -> list[str]:
     return [file["name"] for file in manifest["files"]]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system with room for a checkpoint or two."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=700k", "tmpfs", str(folder)]
+    if sys.platform != "linux" or subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        pytest.skip("needs the right to mount a file system")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+async def test_a_full_disk_ends_the_job_with_a_sentence_and_what_was_there_stays(
+    base: Path, rows: Path, small_disk: Path, settings: Settings
+) -> None:
+    spec = spec_of(base, rows, small_disk / "job-1", loraRank=16, evalEvery=5)
+    with pytest.raises(UnavailableError, match="The disk is full"):
+        await run(spec, Recorder(), settings)
+    kept = BestAdapter(spec.job_dir).record()
+    assert kept is None or (spec.job_dir / "best" / "adapter_model.safetensors").is_file()
+    assert not list(spec.job_dir.glob("*/.step-*"))
+    assert not list(settings.training_dir.glob("models/*"))

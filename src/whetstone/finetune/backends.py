@@ -24,6 +24,7 @@ from typing import Any
 import structlog
 
 from whetstone.errors import InvalidInputError
+from whetstone.finetune.on_mlx import blas
 from whetstone.machine import memory_limit, usable_cores
 from whetstone.settings import Settings, environment
 
@@ -36,12 +37,6 @@ _MLX = {"mlx": (0, 30), "mlx_lm": (0, 30), "transformers": (5, 0), "safetensors"
 _UNPACKING = ("torch", "gguf")  # what a GGUF base, such as the embedded one, needs on every backend
 # Oldest drivers for CUDA's major versions (NVIDIA, CUDA compatibility: minor version compatibility).
 _OLDEST_DRIVER = {"12": 525, "13": 580}
-_OPENBLAS = (
-    "usr/lib/*/openblas-*/libopenblas.so.0",
-    "usr/lib/*/libopenblas*.so*",
-    "usr/lib64/libopenblas*.so*",
-    "usr/lib/libopenblas*.so*",
-)
 
 _log = structlog.get_logger(__name__)
 
@@ -182,7 +177,7 @@ def _mlx(settings: Settings) -> Availability:
     if not any((folder / "lib/libmlx.so").is_file() for folder in _folders("mlx")):
         return Availability(False, "MLX has no core library here. Run `pip install 'mlx[cpu]'`.")
     notes: tuple[str, ...] = ("MLX's CPU build: for trying out, at about a third of torch's speed.",)
-    if not any(next(Path("/").glob(pattern), None) for pattern in _OPENBLAS):
+    if not blas.is_installed():
         notes += (
             "OpenBLAS is missing, so it is many times slower still: run `apt-get install libopenblas0-pthread`.",
         )

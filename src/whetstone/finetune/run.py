@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
+from whetstone import files
 from whetstone.clock import iso, now_ms
 from whetstone.finetune.data.types import Example
 from whetstone.finetune.engine import Engine
@@ -39,6 +41,9 @@ PHASES = {
     "validating": (0.85, 0.95),
     "finalizing": (0.95, 1.0),
 }
+ANSWERS_FILE = "answers.jsonl"
+"""In the job's folder: what base and tuned model answered to each test row, and what was expected."""
+
 _SPOKEN, _SPOKEN_TOKENS = 4, 24
 
 
@@ -96,7 +101,7 @@ class _Job:
     def run(self) -> dict[str, Any]:
         """Everything, in the order in which a user sees it."""
         spec, engine, ground = self._spec, self._engine, self._ground
-        self._progress.log(f"Training {engine.describe()}")
+        self._progress.log(_engine_sentence(engine.describe()))
         self._progress.at("preparing_samples", 0.7, "Measuring the base model on the test rows")
         # Before the first step, and before a checkpoint is loaded: until then the model is the base.
         base_losses = held_out_losses(
@@ -118,6 +123,8 @@ class _Job:
             say=self._say_proving,
         )
         self._progress.log(proof.explanation)
+        lines = (orjson.dumps(each.to_dict(), option=orjson.OPT_APPEND_NEWLINE) for each in proof.answers)
+        files.write_atomic(spec.job_dir / ANSWERS_FILE, b"".join(lines))
         return self._keep(state, best, proof)
 
     def _data(self) -> TrainingData:
@@ -219,6 +226,14 @@ class _Job:
 def model_id(job_id: str) -> str:
     """The id of the model that a job makes: always the same, so that a resumed job makes no second one."""
     return f"model-{job_id.removeprefix('job-')}"
+
+
+def _engine_sentence(engine: Mapping[str, Any]) -> str:
+    share = f"{engine['trainableParameters']:,} of {engine['parameters']:,} weights"
+    slow = (
+        ". OpenBLAS is missing, which makes this many times slower" if engine.get("blas") == "bundled" else ""
+    )
+    return f"Training {share} on {engine['device'] or 'the processor'} in {engine['dtype']}{slow}"
 
 
 def _sentence(state: LoopState, proof: Proof) -> str:

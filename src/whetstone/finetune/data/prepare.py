@@ -150,17 +150,22 @@ def _check_enough(
     raise InvalidInputError(
         f"Training needs at least {MIN_TRAIN} rows to learn and {MIN_VALIDATION} for validation; there are "
         f"{sides['train']} and {sides['validation']}{f' (left out: {lost})' if lost else ''}. "
-        + _advice(dropped, reading, spec)
+        + _advice(sides, dropped, reading, spec)
     )
 
 
-def _advice(dropped: Counter[str], reading: Reading, spec: FineTuneSpec) -> str:
+def _advice(sides: Counter[Side | None], dropped: Counter[str], reading: Reading, spec: FineTuneSpec) -> str:
     """What to do about the commonest reason for which rows were left out; without any, about their lack."""
     reason = max(dropped, key=lambda name: dropped[name], default=None)
     if reason == TOO_LONG:
         return f"Set maxLength above {spec.max_length}"
     if reason == NOT_RENDERABLE:
         return "The model's chat template does not take these conversations: choose another model"
+    if not dropped and sides["train"] + sides["validation"] + sides["test"] > MIN_TRAIN:
+        return (
+            f"The rows' own split puts {sides['test']} into test: name train and validation in metadata.split, or leave "
+            "it out of all rows"
+        )
     return why_too_few(reading, spec)
 
 

@@ -16,6 +16,7 @@ import orjson
 
 from whetstone.errors import NotAvailableError
 from whetstone.files import write_json
+from whetstone.finetune.bases.config import readable_config
 from whetstone.finetune.export.adapter import Adapter
 from whetstone.finetune.export.tensors import (
     FLOATS,
@@ -55,7 +56,7 @@ def write_merged(adapter: Adapter, base: Path, target: Path) -> None:
     for path, found in files.items():
         slots = [Slot(each.name, each.dtype, each.shape, each.raw.nbytes) for each in found.values()]
         write(target / path.name, slots, _contents(adapter, found.values()))
-    write_json(target / "config.json", with_rope_theta(config))
+    write_json(target / "config.json", readable_config(config))
     copy_files(base, target, (*TOKENIZER_FILES, *_OTHER_FILES, INDEX))
 
 
@@ -89,17 +90,6 @@ def _contents(adapter: Adapter, found: Iterable[Tensor]) -> Iterator[Bytes]:
             yield pack(adapter.merged(module, tensor.floats()), tensor.dtype)
         else:
             yield tensor.raw
-
-
-def with_rope_theta(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration with `rope_theta` at its top too.
-
-    transformers 5 writes it into `rope_parameters` only, and readers that look at the top (mlx-lm, Ollama) then
-    silently take 10000. Configurations with several (one a layer type) stay as they are.
-    """
-    rope = config.get("rope_parameters")
-    theta = rope.get("rope_theta") if isinstance(rope, dict) else None
-    return {**config, "rope_theta": theta} if theta is not None else dict(config)
 
 
 def copy_files(source: Path, target: Path, names: tuple[str, ...]) -> None:

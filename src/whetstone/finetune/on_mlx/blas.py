@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 _NAMES = ("libopenblas.so.0", "libopenblasp.so.0", "libopenblas.so")  # Debian; Fedora; development packages
-_FOLDERS = ("/usr/lib/*/openblas-pthread", "/usr/lib/*/openblas-openmp", "/usr/lib64", "/usr/lib")
+_FOLDERS = ("/usr/lib/*/openblas-*", "/usr/lib/*", "/usr/lib64", "/usr/lib")
 
 
 class OpenBlas:
@@ -47,7 +47,17 @@ def load_openblas() -> OpenBlas | None:
     return None
 
 
+def is_installed() -> bool:
+    """Whether there is an OpenBLAS to take, as far as its usual folders tell; loads nothing."""
+    return bool(_files())
+
+
 def _files() -> list[str]:
-    """OpenBLAS in folders that the dynamic linker does not search by itself."""
+    """OpenBLAS in its usual folders, some of which the dynamic linker does not search by itself."""
     root = Path("/")
-    return [str(path) for folder in _FOLDERS for path in sorted(root.glob(f"{folder[1:]}/libopenblas*.so.0"))]
+    return [
+        str(path)
+        for folder in _FOLDERS
+        for name in _NAMES
+        for path in sorted(root.glob(f"{folder[1:]}/{name}"))
+    ]

@@ -10,22 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from whetstone.errors import InvalidInputError
-
-_MOVED = ("rope_theta", "partial_rotary_factor")
+from whetstone.finetune.bases.config import readable_config
 
 
 def rope_overrides(config: Mapping[str, Any]) -> dict[str, Any]:
     """Keys to add to a `config.json`'s content so that both spellings are there; empty when nothing is missing."""
-    parameters = config.get("rope_parameters")
-    if not isinstance(parameters, Mapping):
-        return {}
-    if any(isinstance(value, Mapping) for value in parameters.values()):
-        return {}  # one set a layer type: architectures with that read `rope_parameters`
-    found = {key: parameters[key] for key in _MOVED if key in parameters and config.get(key) is None}
-    scaled = parameters.get("rope_type", "default") != "default"
-    if scaled and config.get("rope_scaling") is None:
-        found["rope_scaling"] = dict(parameters)
-    return found
+    return {key: value for key, value in readable_config(config).items() if config.get(key) != value}
 
 
 def check_rope(model: Any, config: Mapping[str, Any]) -> None:

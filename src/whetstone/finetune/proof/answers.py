@@ -32,7 +32,7 @@ class Answered:
     tuned_score: float
 
     def to_dict(self) -> dict[str, Any]:
-        """A line for the job's folder. It quotes the answers, so it belongs in no log."""
+        """A line of `answers.jsonl` in the job's folder. It quotes the answers, so it belongs in no log."""
         return {
             "id": self.question.example.id,
             "task": self.question.example.task,
