@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import shutil
 import subprocess
@@ -167,10 +168,10 @@ def manifest_names(manifest: dict[str, Any]) -> list[str]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system with room for a checkpoint or two."""
+    """A file system of its own, with little room."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=700k", "tmpfs", str(folder)]
+    command = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)]
     if sys.platform != "linux" or subprocess.run(command, capture_output=True, check=False).returncode != 0:
         pytest.skip("needs the right to mount a file system")
     try:
@@ -179,13 +180,37 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
-async def test_a_full_disk_ends_the_job_with_a_sentence_and_what_was_there_stays(
+class Filler(Recorder):
+    """Fills the disk when the training is under way."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def progress(self, fraction: float, phase: str, message: str, **extra: Any) -> None:
+        super().progress(fraction, phase, message, **extra)
+        if extra.get("currentIteration") == 7:
+            with contextlib.suppress(OSError), (self.folder / "filler").open("wb") as file:
+                while True:
+                    file.write(bytes(4096))
+                    file.flush()
+
+
+async def test_a_disk_that_runs_full_ends_the_job_and_what_was_there_stays(
     base: Path, rows: Path, small_disk: Path, settings: Settings
 ) -> None:
-    spec = spec_of(base, rows, small_disk / "job-1", loraRank=16, evalEvery=5)
+    spec = spec_of(base, rows, small_disk / "job-1", evalEvery=5)
     with pytest.raises(UnavailableError, match="The disk is full"):
-        await run(spec, Recorder(), settings)
-    kept = BestAdapter(spec.job_dir).record()
-    assert kept is None or (spec.job_dir / "best" / "adapter_model.safetensors").is_file()
+        await run(spec, Filler(small_disk), settings)
+    assert (spec.job_dir / "best" / "adapter_model.safetensors").is_file()
     assert not list(spec.job_dir.glob("*/.step-*"))
     assert not list(settings.training_dir.glob("models/*"))
+
+
+async def test_a_disk_without_room_for_the_job_is_told_before_it_trains(
+    base: Path, rows: Path, small_disk: Path, settings: Settings
+) -> None:
+    spec = spec_of(base, rows, small_disk / "job-1", loraRank=64)
+    with pytest.raises(UnavailableError, match="Make room"):
+        await run(spec, Recorder(), settings)
+    assert not (spec.job_dir / "metrics.jsonl").exists()

@@ -50,7 +50,7 @@ def check_memory(needed: int, available: int, what: str) -> None:
     """Raises `UnavailableError` when a job that needs `needed` bytes cannot have them of `what`."""
     if needed > available:
         raise UnavailableError(
-            f"The training would need about {needed / GIB:.1f} GiB of memory, and {what} has {available / GIB:.1f} GiB "
+            f"The training would need about {_size(needed)} of memory, and {what} has {_size(available)} "
             f"to spare. {_SAVING}, or choose a smaller model"
         )
 
@@ -60,6 +60,10 @@ def check_disk(needed: int, folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise UnavailableError(
-            f"The job would write about {needed / GIB:.2f} GiB, and {folder} has {free / GIB:.2f} GiB left. Make room, "
+            f"The job would write about {_size(needed)}, and {folder} has {_size(free)} left. Make room, "
             "or ask for fewer exports"
         )
+
+
+def _size(count: int) -> str:
+    return f"{count / GIB:.1f} GiB" if count >= GIB else f"{count / 2**20:.1f} MiB"

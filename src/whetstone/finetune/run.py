@@ -26,7 +26,7 @@ from whetstone.finetune.loop.metrics import METRICS_FILE
 from whetstone.finetune.loop.schedule import validation_interval
 from whetstone.finetune.loop.training import LoopState, StoppedError, Training, TrainingData
 from whetstone.finetune.loop.validation import Validation, reference_log_probabilities, validation_rows
-from whetstone.finetune.machine_check import check_machine
+from whetstone.finetune.machine_check import check_machine, check_room
 from whetstone.finetune.proof.losses import held_out_losses
 from whetstone.finetune.proof.prove import Proof, prove
 from whetstone.finetune.spec import FineTuneSpec
@@ -101,7 +101,9 @@ class _Job:
     def run(self) -> dict[str, Any]:
         """Everything, in the order in which a user sees it."""
         spec, engine, ground = self._spec, self._engine, self._ground
-        self._progress.log(_engine_sentence(engine.describe()))
+        described = engine.describe()
+        self._progress.log(_engine_sentence(described))
+        check_room(spec, ground.base, described["trainableParameters"])
         self._progress.at("preparing_samples", 0.7, "Measuring the base model on the test rows")
         # Before the first step, and before a checkpoint is loaded: until then the model is the base.
         base_losses = held_out_losses(
