@@ -11,6 +11,7 @@ from whetstone.finetune.data.batches import Plan, collate
 from whetstone.finetune.data.prepare import prepare
 from whetstone.finetune.data.tokenizer import ChatTokenizer
 from whetstone.finetune.engine import Engine
+from whetstone.finetune.on_torch.packing import pack
 from whetstone.finetune.spec import Backend, FineTuneSpec
 from whetstone.settings import Settings
 
@@ -29,7 +30,7 @@ def train(recipe: Recipe, meter: Meter) -> None:
         batches = [collate(examples, indexes, tokenizer.pad_id) for indexes in plan.step(step)]
         engine.step(batches, spec.learning_rate)
         for batch in batches:
-            meter.count(batch.tokens, batch.tokens if packed else batch.ids.size)
+            meter.count(batch.tokens, len(pack(batch).ids) if packed else batch.ids.size)
     meter.stop()
     engine.save_adapter(recipe.output)
     engine.close()

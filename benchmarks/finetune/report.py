@@ -51,9 +51,12 @@ def figures(results: dict[str, Any], key: str) -> Figures:
 
 def share(results: dict[str, Any], key: str, clock: str) -> float:
     """Of the matrix multiplication rate (by `wall` or `cpu`), what the trainer's useful work reaches; median of the
-    rounds, each held against the rate measured just before."""
+    rounds, each held against the rate measured just before.
+
+    Neither padding counts nor what a trainer never computes, because rows have it in common.
+    """
     shares: list[float] = [
-        run["tokens"] / run[clock] * results["operations"] / run["matmul"][clock]
+        min(run["tokens"], run["places"]) / run[clock] * results["operations"] / run["matmul"][clock]
         for run in results["runs"][key]
     ]
     return median(shares)

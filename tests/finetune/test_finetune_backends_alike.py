@@ -23,12 +23,12 @@ def loud_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def rows(tmp_path: Path) -> Path:
-    return write_rows(tmp_path / "chats.jsonl", chat_rows(120))
+    return write_rows(tmp_path / "chats.jsonl", chat_rows(240))
 
 
 async def job(base: Path, rows: Path, settings: Settings, name: str, **options: Any) -> dict[str, Any]:
     folder = settings.training_dir / "jobs" / name
-    spec = spec_of(base, rows, folder, precision="fp32", **options).model_copy(update={"job_id": name})
+    spec = spec_of(base, rows, folder, precision="fp32", testRows=100, **options).model_copy(update={"job_id": name})
     return await run(spec, Recorder(), settings)
 
 

@@ -79,6 +79,27 @@ async def test_a_cancelled_job_keeps_its_best_and_goes_on_where_it_was(
     assert resumed["validationLoss"] == whole["validationLoss"]
 
 
+async def test_interruptions_do_not_change_when_the_training_ends_early(
+    base: Path, rows: Path, settings: Settings
+) -> None:
+    options = {"learningRate": 0.05, "evalEvery": 2, "patience": 2, "scheduler": "constant", "testRows": 0}
+    quiet = spec_of(base, rows, settings.training_dir / "jobs" / "quiet", **options)
+    whole = await run(quiet.model_copy(update={"job_id": "job-quiet"}), Recorder(), settings)
+    assert whole["stopped"] == "no better validation loss"
+
+    spec = spec_of(base, rows, settings.training_dir / "jobs" / "job-1", **options)
+    for step in range(2, whole["steps"], 3):  # between checkpoints, each after a look at the validation rows
+        recorder = Recorder(stop_at=step)
+        job = asyncio.ensure_future(run(spec, recorder, settings))
+        await recorder.reached.wait()
+        job.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await job
+    resumed = await run(spec, Recorder(), settings)
+    assert curve(spec.job_dir) == curve(quiet.job_dir)
+    assert (resumed["steps"], resumed["bestStep"]) == (whole["steps"], whole["bestStep"])
+
+
 async def test_training_ends_early_without_a_better_validation_loss(
     base: Path, rows: Path, settings: Settings
 ) -> None:

@@ -50,6 +50,7 @@ KNOWN = {
     "jobs/memory_guard.py": "a figure for the kernel",
     "finetune/loop/checkpoints.py": "weights, random states, figures",
     "finetune/loop/metrics.py": "figures",
+    "finetune/ground.py": "a digest of the base model",
     "finetune/run.py": "answers to rows of a dataset, in the job's folder",
     "finetune/data/cache.py": "tokens made of rows of a dataset, for their owner alone",
     "jobs/jobfile.py": "options of a job",

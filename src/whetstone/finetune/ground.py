@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
+import orjson
+
+from whetstone.errors import InvalidInputError
+from whetstone.files import write_json
 from whetstone.finetune.bases.names import find_base
 from whetstone.finetune.bases.prepare import Base, prepare_base
 from whetstone.finetune.data.batches import Plan
@@ -12,6 +18,8 @@ from whetstone.finetune.data.prepare import Prepared, prepare
 from whetstone.finetune.data.tokenizer import ChatTokenizer
 from whetstone.finetune.spec import FineTuneSpec
 from whetstone.settings import Settings
+
+_PIN = "base.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +40,30 @@ class Ground:
 def load_base(spec: FineTuneSpec, settings: Settings, say: Callable[[str], None]) -> Base:
     """The base model as a folder; takes a while for one that was never used, and tells `say` how it goes.
 
-    Raises `InvalidInputError` for a model that cannot be had or trained.
+    A job that goes on gets the very weights that it began with. Raises `InvalidInputError` for a model that cannot be
+    had or trained, or that has changed since.
     """
-    return prepare_base(find_base(spec.model, settings), settings, say)
+    ref = find_base(spec.model, settings)
+    pinned = _read_pin(spec.job_dir / _PIN)
+    if ref.kind == "hub" and pinned.get("revision"):
+        ref = replace(ref, revision=pinned["revision"])
+    base = prepare_base(ref, settings, say)
+    if pinned.get("fingerprint", base.fingerprint) != base.fingerprint:
+        raise InvalidInputError(f"The base model {ref.name} has changed since the job began; start a new job")
+    return base
+
+
+def pin_base(spec: FineTuneSpec, base: Base) -> None:
+    """Note in the job's folder which weights the job began with."""
+    write_json(spec.job_dir / _PIN, {"fingerprint": base.fingerprint, "revision": base.revision})
+
+
+def _read_pin(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = orjson.loads(path.read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return {}
+    return content
 
 
 def prepare_rows(base: Base, spec: FineTuneSpec, settings: Settings) -> Ground:

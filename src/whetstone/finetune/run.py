@@ -20,8 +20,8 @@ from whetstone.finetune.export.build import ModelBuild
 from whetstone.finetune.export.folder import write_model
 from whetstone.finetune.export.verify import Spoken
 from whetstone.finetune.failures import explained
-from whetstone.finetune.ground import Ground, load_base, prepare_rows
-from whetstone.finetune.loop.checkpoints import BestAdapter
+from whetstone.finetune.ground import Ground, load_base, pin_base, prepare_rows
+from whetstone.finetune.loop.checkpoints import BestAdapter, Checkpoints
 from whetstone.finetune.loop.metrics import METRICS_FILE
 from whetstone.finetune.loop.schedule import validation_interval
 from whetstone.finetune.loop.training import LoopState, StoppedError, Training, TrainingData
@@ -66,6 +66,7 @@ def _run(spec: FineTuneSpec, progress: Progress, settings: Settings, stop: threa
     with explained(spec):
         progress.at("loading_data", 0.0, "Loading the base model")
         base = load_base(spec, settings, lambda said: progress.at("loading_data", 0.5, said))
+        pin_base(spec, base)
         progress.at("preparing_samples", 0.0, "Rendering and tokenising the rows")
         ground = prepare_rows(base, spec, settings)
         for note in ground.prepared.report["notes"]:
@@ -103,7 +104,8 @@ class _Job:
         spec, engine, ground = self._spec, self._engine, self._ground
         described = engine.describe()
         self._progress.log(_engine_sentence(described))
-        check_room(spec, ground.base, described["trainableParameters"])
+        if Checkpoints(spec.job_dir).newest() is None:  # else its files are on the disk already
+            check_room(spec, ground.base, described["trainableParameters"])
         self._progress.at("preparing_samples", 0.7, "Measuring the base model on the test rows")
         # Before the first step, and before a checkpoint is loaded: until then the model is the base.
         base_losses = held_out_losses(
@@ -160,11 +162,12 @@ class _Job:
         """Make the model's folder of the best adapter, and the result of the job."""
         spec, ground = self._spec, self._ground
         self._progress.at("finalizing", 0.0, "Writing the model")
-        losses = {"base": state.base_loss, "tuned": state.best_loss, "last": state.last_loss}
+        kept = best.record() or {}
+        losses = {"base": state.base_loss, "tuned": kept.get("loss"), "last": state.last_loss}
         results = {
             "method": spec.method,
             "steps": state.step,
-            "bestStep": state.best_step,
+            "bestStep": kept.get("step"),
             "epochs": round(ground.plan.epoch(state.step), 3),
             "stopped": state.ended,
             "seconds": round(state.seconds, 1),
@@ -188,14 +191,14 @@ class _Job:
                 created_at=iso(now_ms()),
                 metrics=spec.job_dir / METRICS_FILE,
                 spoken=self._spoken(),
-                threads=described.get("threads", 1),
+                threads=described.get("threads") or 1,
             )
         )
         for note in folder.notes:
             self._progress.log(note)
         merged = folder.forms.get("merged") or folder.forms.get("gguf")
         return {
-            "message": _sentence(state, proof),
+            "message": _sentence(losses, results, proof),
             "modelId": folder.model_id,
             "outputDir": str(folder.path),
             "modelPath": None if merged is None else str(merged),
@@ -218,7 +221,8 @@ class _Job:
 
     def _spoken(self) -> list[Spoken]:
         """A few answers that other readers of the model's files must repeat."""
-        prompts = [each.prompt.tolist() for each in self._ground.prepared.test[:_SPOKEN]]
+        held_out = (*self._ground.prepared.test, *self._ground.prepared.validation)
+        prompts = [each.prompt.tolist() for each in held_out[:_SPOKEN]]
         limits = [_SPOKEN_TOKENS] * len(prompts)
         stop = self._ground.tokenizer.stop_ids
         answers = self._engine.generate(prompts, limits, stop, adapter=True)
@@ -238,13 +242,9 @@ def _engine_sentence(engine: Mapping[str, Any]) -> str:
     return f"Training {share} on {engine['device'] or 'the processor'} in {engine['dtype']}{slow}"
 
 
-def _sentence(state: LoopState, proof: Proof) -> str:
+def _sentence(losses: Mapping[str, Any], results: Mapping[str, Any], proof: Proof) -> str:
     """What came of the job, for a person."""
-    steps = f"after {state.best_step} of {state.step} steps"
-    if state.best_loss is None or state.base_loss is None:
-        return proof.explanation
-    if state.best_loss >= state.base_loss:
-        learnt = f"The validation loss did not fall ({state.base_loss:.3f} to {state.best_loss:.3f} {steps})"
-    else:
-        learnt = f"Validation loss {state.base_loss:.3f} to {state.best_loss:.3f} {steps}"
+    before, after = losses["base"], losses["tuned"]
+    change = f"{before:.3f} to {after:.3f} after {results['bestStep']} of {results['steps']} steps"
+    learnt = f"Validation loss {change}" if after < before else f"The validation loss did not fall ({change})"
     return f"{learnt}. {proof.explanation}"

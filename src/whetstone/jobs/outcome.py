@@ -56,7 +56,8 @@ class Outcome:
         `on_model` is called in the same transaction when the job made a model. Raises `ConflictError` when the job is not running.
         """
         async with events.transaction() as connection:
-            await events.append([self._event(job_id)], connection)
+            known = await store.row_of(connection, job_id)
+            await events.append([self._event(job_id, known["dataset_id"])], connection)
             await store.transition(
                 connection,
                 job_id,
@@ -73,11 +74,21 @@ class Outcome:
             if on_model is not None and self.columns.get("model_id") is not None:
                 await on_model(connection, await store.row_of(connection, job_id))
 
-    def _event(self, job_id: str) -> EventDraft:
+    def _event(self, job_id: str, dataset_id: str | None) -> EventDraft:
+        """The final event, with the ids of contract §2.3 that are known."""
+        if self.line is None:
+            return draft(
+                _KIND[self.status],
+                self.message,
+                job_id=job_id,
+                dataset_id=dataset_id,
+                phase=self.status,
+                **self.extra,
+            )
+        found = {"modelId": self.columns.get("model_id"), "datasetId": dataset_id}
+        ids = {key: value for key, value in found.items() if value is not None}
         completed = self.status is JobStatus.COMPLETED
-        if self.line is not None:
-            return reported({**self.line, **self.extra}, job_id, 1.0 if completed else None)
-        return draft(_KIND[self.status], self.message, job_id=job_id, phase=self.status, **self.extra)
+        return reported({**self.line, **self.extra, **ids}, job_id, 1.0 if completed else None)
 
 
 async def cancelled(folder: JobFolder) -> Outcome:

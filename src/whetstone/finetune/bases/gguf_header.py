@@ -84,7 +84,7 @@ def read_header(path: Path) -> GgufHeader:
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             try:
                 return _parse(content)
-            except struct.error:
+            except (struct.error, OverflowError):  # behind the end; the second, where no file can reach
                 raise CutOffError from None
 
 
@@ -110,7 +110,7 @@ def _parse(content: mmap.mmap) -> GgufHeader:
         numbers, (values, size) = prod(shape), _BLOCKS.get(kind, (1, 0))
         end, parameters = max(end, offset + numbers // values * size), parameters + numbers
     alignment = metadata.get("general.alignment") or _DEFAULT_ALIGNMENT
-    if not isinstance(alignment, int):
+    if not isinstance(alignment, int) or alignment < 1:
         raise NotGgufError
     if -(-position // alignment) * alignment + end > len(content):
         raise CutOffError
@@ -141,7 +141,10 @@ def _pass_array(content: mmap.mmap, position: int) -> tuple[int, int]:
     kind, length = struct.unpack_from("<IQ", content, position)
     position += 12
     if kind in _SCALARS:
-        return length, position + length * struct.calcsize(_SCALARS[kind])
+        position += length * struct.calcsize(_SCALARS[kind])
+        if position > len(content):
+            raise CutOffError
+        return length, position
     if kind != _STRING:
         raise NotGgufError  # arrays of arrays are allowed, but nobody writes them
     unpack, size = struct.Struct("<Q").unpack_from, len(content)

@@ -40,7 +40,8 @@ class Plan:
     """Which rows each optimizer step of a job takes. Any step is found at the cost of ordering its epoch.
 
     A step takes `gradient_accumulation` micro-batches of `batch_size` rows, fewer at the end of an epoch. Where there
-    are fewer rows than that, a step takes them all.
+    are fewer rows than that, a step takes them all. Which rows a step takes depends on the product of the two alone, so
+    that memory can be saved without another result.
     """
 
     def __init__(self, examples: Sequence[Example], spec: FineTuneSpec) -> None:
@@ -50,11 +51,9 @@ class Plan:
         self._tokens = [example.tokens for example in examples]
         self._sequences = len(examples[0].sequences)
         self._seed = spec.seed
-        self._accumulation = spec.gradient_accumulation
         self.batch_size = min(spec.batch_size, len(examples))
-        self.steps_per_epoch = math.ceil(
-            math.ceil(len(examples) / self.batch_size) / spec.gradient_accumulation
-        )
+        self.rows_per_step = min(spec.batch_size * spec.gradient_accumulation, len(examples))
+        self.steps_per_epoch = math.ceil(len(examples) / self.rows_per_step)
         epochs = spec.epochs if spec.epochs is not None else DEFAULT_EPOCHS
         self.total_steps = spec.iterations or max(1, math.ceil(epochs * self.steps_per_epoch))
         self._order = lru_cache(maxsize=2)(self._ordered)
@@ -64,7 +63,10 @@ class Plan:
         if not 0 <= index < self.total_steps:
             raise IndexError(f"step {index} of {self.total_steps}")
         epoch, place = divmod(index, self.steps_per_epoch)
-        return self._order(epoch)[place * self._accumulation : (place + 1) * self._accumulation]
+        return self._cut(self._order(epoch)[place])
+
+    def _cut(self, rows: tuple[int, ...]) -> list[tuple[int, ...]]:
+        return [rows[at : at + self.batch_size] for at in range(0, len(rows), self.batch_size)]
 
     def epoch(self, index: int) -> float:
         """Passes over the rows that are done when step `index` begins."""
@@ -74,12 +76,14 @@ class Plan:
     def efficiency(self) -> float:
         """The share (0..1) of an epoch's positions that hold a token and no padding."""
         padded = sum(
-            len(batch) * self._sequences * max(self._lengths[i] for i in batch) for batch in self._order(0)
+            len(batch) * self._sequences * max(self._lengths[i] for i in batch)
+            for rows in self._order(0)
+            for batch in self._cut(rows)
         )
         return sum(self._tokens) / padded
 
     def _ordered(self, epoch: int) -> list[tuple[int, ...]]:
-        return order(self._lengths, self.batch_size, self._seed, epoch)
+        return order(self._lengths, self.rows_per_step, self._seed, epoch)
 
 
 def collate(

@@ -26,7 +26,7 @@ def preview(spec: FineTuneSpec, prepared: Prepared, plan: Plan) -> dict[str, Any
         "stepsPerEpoch": plan.steps_per_epoch,
         "epochs": round(epochs, 4),
         "batchSize": plan.batch_size,
-        "rowsPerStep": min(plan.batch_size * spec.gradient_accumulation, len(prepared.train)),
+        "rowsPerStep": plan.rows_per_step,
         "tokensToTrain": round(tokens * epochs),
         "paddingEfficiency": round(plan.efficiency, 4),
         "maxLength": spec.max_length,

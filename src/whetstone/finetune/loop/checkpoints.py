@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ BEST = "best"
 BEST_FILE = "best.json"
 _STATE_FILE = "loop.json"
 _KEPT = 2
-_STEP = re.compile(r"step-(\d{8})")
+_STEP = re.compile(r"step-\d{8}(-[0-9a-f]{6})?")
 
 
 class Checkpoints:
@@ -62,8 +63,8 @@ class BestAdapter:
 
     def save(self, step: int, record: dict[str, Any], write: Callable[[Path], None]) -> None:
         """Make the adapter that `write` writes the best one; `record` says why."""
-        target = self._folder / _name(step)
-        shutil.rmtree(target, ignore_errors=True)  # of an attempt that got this far and was killed
+        # Of its own name: an attempt that was killed may have got this far, and readers have its adapter.
+        target = self._folder / f"{_name(step)}-{secrets.token_hex(3)}"
         with _folder(target) as folder:
             write(folder)
             files.write_json(folder / BEST_FILE, record)

@@ -117,15 +117,7 @@ class Training:
         self._state = LoopState(**content)
         self._engine.load_state(folder)
         self._metrics.forget_after(self._state.step)
-        self._trust_kept_best()
         self._progress.log(f"Going on after step {self._state.step} of {self._total}")
-
-    def _trust_kept_best(self) -> None:
-        """The killed run may have kept a better adapter after its last checkpoint, in place of the one noted there."""
-        kept = self._best.record()
-        known = self._state.best_loss
-        if kept is not None and (known is None or kept["loss"] < known):
-            self._state.best_loss, self._state.best_step = kept["loss"], kept["step"]
 
     def _advance(self) -> None:
         state = self._state

@@ -103,6 +103,8 @@ class Forward:
     def _can_pack(self) -> bool:
         """Whether rows in one line have the states that they have alone; if so the model's attention is ours."""
         config = self.causal.config.get_text_config()
+        if not _full_attention(config):
+            return False
         draw = np.random.default_rng(0)
         rows = draw.integers(0, config.vocab_size, (3, 40), dtype=np.int32)
         rows[1, :12] = rows[2, :12] = rows[0, :12]
@@ -120,7 +122,7 @@ class Forward:
             except (ValueError, TypeError, RuntimeError, AttributeError):
                 self.causal.set_attn_implementation(before)
                 return False
-        return _full_attention(config)
+        return True
 
     def _quiet(self) -> Any:
         return _Evaluating(self.causal)
