@@ -59,3 +59,7 @@ class UnavailableError(WhetstoneError):
     """A part of the service is not up; the same request may succeed later."""
 
     status = 503
+
+
+class InterruptedJobError(UnavailableError):
+    """What did a job's work was killed from outside; the job itself is sound, and another attempt may finish it."""

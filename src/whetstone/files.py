@@ -50,6 +50,11 @@ def write_json(path: Path, value: Any) -> None:
 
 def sync_directory(path: Path) -> None:
     """Make the directory's entries durable, so that a rename survives a power cut (POSIX)."""
+    sync_file(path)
+
+
+def sync_file(path: Path) -> None:
+    """Make what was written into the file durable."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

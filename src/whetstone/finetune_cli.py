@@ -7,6 +7,7 @@ import contextlib
 import signal
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ def fine_tune(settings: Settings, dataset: str, body: Mapping[str, Any], *, dry_
     order = _order(settings, options, dataset_id, path)
     if (finished := _finished(order)) is not None:
         return finished
+    _refuse_to_replace(settings, order)
     with progress_bar() as bar:
         final = asyncio.run(_Run(order, settings, Bar(bar)).through())
     if final.get("kind") == "job_completed":
@@ -85,6 +87,23 @@ def _finished(order: JobFile) -> dict[str, Any] | None:
     except (OSError, orjson.JSONDecodeError):
         return None
     return result if Path(result.get("outputDir", "")).is_dir() else None
+
+
+def _refuse_to_replace(settings: Settings, order: JobFile) -> None:
+    """Raise `ConflictError` when a model of this job is there, but the job that made it is not: another training would
+    not be what the model's files hold.
+    """
+    from whetstone.finetune.run import model_id
+    from whetstone.jobs.jobfile import JobFolder
+
+    if JobFolder(order.job_dir).job.exists():
+        return
+    model = settings.training_dir / "models" / model_id(order.id)
+    if model.exists():
+        raise ConflictError(
+            f"This command has made the model {model}, but the folder of its job is gone; move the model away or "
+            "delete it to train another one"
+        )
 
 
 def _result(order: JobFile) -> dict[str, Any]:
@@ -135,19 +154,21 @@ class _Run:
         return {"message": f"The training ended {how}; the same command goes on from its last checkpoint"}
 
     async def _worker(self) -> Any:
-        """A new worker; or that of the same command, whose terminal is gone."""
+        """A new worker; or that of the same command, whose terminal is gone. What earlier ones wrote is passed over."""
         from whetstone.jobs.finetune_backend import finetuning_environment
+        from whetstone.jobs.jobfile import JobFile
         from whetstone.jobs.launchers.local import LocalLauncher
 
         launcher = LocalLauncher(self._settings)
         self._order.job_dir.mkdir(parents=True, exist_ok=True)
         found = launcher.attach(self._order.job_dir, None)
         if found is not None and await found.poll() is None:
+            self._offset = JobFile.read(self._order.job_dir).events_offset
             return found
         with contextlib.suppress(OSError):
             self._offset = self._folder.events.stat().st_size
         self._folder.cancel.unlink(missing_ok=True)
-        self._order.write()
+        replace(self._order, events_offset=self._offset).write()
         return await launcher.launch(self._order.job_dir, finetuning_environment(self._settings))
 
     def _read(self) -> None:

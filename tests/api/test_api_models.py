@@ -187,3 +187,46 @@ async def test_dry_run_that_takes_too_long_is_ended(
     assert answer.status_code == 503
     assert "took more than 1 seconds" in answer.json()["error"]
     await asyncio.to_thread(_wait, lambda: not psutil.pid_exists(int(slow_estimate.read_text())), "goes on")
+
+
+@pytest.mark.parametrize(
+    ("program", "status", "words"),
+    [
+        ('import sys; print(\'{"error": "no room", "status": 503}\'); sys.exit(1)', 503, "no room"),
+        ('import sys; print(\'{"error": "not so", "status": 400}\'); sys.exit(1)', 400, "not so"),
+        ("raise ValueError('private words of a row')", 503, "failed unexpectedly"),
+    ],
+)
+async def test_what_stops_a_dry_run_keeps_its_kind(
+    app: FastAPI,
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    program: str,
+    status: int,
+    words: str,
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "if 'whetstone.finetune.estimate' in sys.orig_argv:\n"
+        "    import os, traceback\n"
+        "    try:\n"
+        f"        exec({program!r})\n"
+        "    except Exception:\n"
+        "        traceback.print_exc()\n"
+        "    except SystemExit:\n"
+        "        sys.stdout.flush()\n"
+        "    os._exit(1)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(finetune_backend, "require", lambda *_: None)
+    monkeypatch.setattr(finetune_backend, "find_base", lambda *_: None)
+    async with client_of(settings, app=app) as client:
+        await add_dataset(app, samples=4)
+        order = {"backend": "cpu", "datasetId": "dataset-1", "dryRun": True}
+        answer = await client.post(f"{PATH}/jobs", json=order, timeout=30)
+    assert (answer.status_code, words in answer.json()["error"]) == (status, True), answer.text
+    said = "".join(capfd.readouterr())
+    assert "private words" not in said
+    assert ("ValueError" in said) == ("ValueError" in program)

@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from finetune_jobs import spec_of
+from finetune_world import chat_rows, write_rows
 from hub_server import COMMIT, TOKEN, Hub, hub_server
 from whetstone.errors import InvalidInputError, UnavailableError
 from whetstone.finetune.bases import hub as hub_client
 from whetstone.finetune.bases.names import find_base
 from whetstone.finetune.bases.prepare import Base, prepare_base
+from whetstone.finetune.estimate import estimate
 from whetstone.settings import Settings
 
 
@@ -135,3 +138,16 @@ def test_an_alias_with_a_revision(own: Settings) -> None:
     aliased = own.model_copy(update={"base_models": {"eliza-1-2b": "org/tiny@v1"}})
     found, _ = prepare("eliza-1-2b", aliased)
     assert (found.ref.name, found.ref.location, found.ref.revision) == ("eliza-1-2b", "org/tiny", "v1")
+
+
+def test_a_dry_run_downloads_nothing(own: Settings, hub: Hub, tmp_path: Path) -> None:
+    rows = write_rows(tmp_path / "rows.jsonl", chat_rows(20))
+    spec = spec_of(None, rows, tmp_path / "job", model="org/tiny")
+    hub.requests.clear()
+    with pytest.raises(InvalidInputError, match="not on this machine yet; a dry run downloads nothing"):
+        estimate(spec, own)
+    assert hub.requests == []
+    prepare("org/tiny", own)
+    hub.requests.clear()
+    assert estimate(spec, own)["steps"] == 40
+    assert hub.requests == []

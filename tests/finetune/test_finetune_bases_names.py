@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -282,6 +283,44 @@ def test_gguf_files_that_are_no_chat_model(base: Path, tmp_path: Path, settings:
         writer.write_tensors_to_file()
         writer.close()
         assert said in refused(str(tmp_path / f"{name}.gguf"), settings)
+
+
+HEAD = b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q", 1) + b"k" + struct.pack("<I", 9)
+
+
+@pytest.mark.parametrize("kind", [0, 8, 10])
+@pytest.mark.parametrize("length", [2**40, 2**60, 2**63, 2**64 - 1])
+def test_an_array_longer_than_any_file_is_cut_off(
+    tmp_path: Path, settings: Settings, kind: int, length: int
+) -> None:
+    path = tmp_path / "long.gguf"
+    path.write_bytes(HEAD + struct.pack("<IQ", kind, length) + bytes(64))
+    assert "the GGUF file is cut off" in refused(str(path), settings)
+
+
+@given(
+    content=st.lists(
+        st.one_of(
+            st.binary(max_size=12),
+            st.integers(0, 14).map(lambda kind: struct.pack("<I", kind)),
+            st.sampled_from([0, 1, 2, 2**31, 2**60, 2**63, 2**64 - 1]).map(
+                lambda number: struct.pack("<Q", number)
+            ),
+        ),
+        max_size=30,
+    ).map(b"".join),
+    counts=st.tuples(st.sampled_from([0, 1, 3, 2**64 - 1]), st.sampled_from([0, 1, 3, 2**64 - 1])),
+)
+@hypothesis_settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None
+)
+def test_a_gguf_head_of_any_bytes_is_refused_or_read(
+    tmp_path: Path, settings: Settings, content: bytes, counts: tuple[int, int]
+) -> None:
+    path = tmp_path / "any.gguf"
+    path.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, *counts) + content)
+    with contextlib.suppress(InvalidInputError):  # and nothing else
+        find_base(str(path), settings)
 
 
 @given(position=st.integers(0, 3000), value=st.binary(min_size=1, max_size=8))

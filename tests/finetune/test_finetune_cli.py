@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 
 from api_server import client_of, settings_in
 from finetune_world import chat_rows, write_rows
+from jobs_bench import is_running
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -113,18 +115,49 @@ def test_interrupted_training_keeps_the_best_and_goes_on(shell: Shell) -> None:
     assert training.returncode == 130
     now = _steps(folder)
     assert now == list(range(now[0], now[-1] + 1))
-    assert not [each for each in _processes() if str(folder) in each]
+    assert not is_running(orjson.loads((folder / "worker.json").read_bytes())["pid"])
+
+
+@pytest.mark.slow
+def test_a_worker_whose_terminal_was_killed_is_followed_whatever_came_before(shell: Shell) -> None:
+    command = shell.command("--iterations", "4000", "--option", "evalEvery=100", "--option", "saveEvery=1")
+    with subprocess.Popen(command, env=shell.environment(), stderr=subprocess.DEVNULL) as training:
+        _wait(lambda: any(_steps(folder) for folder in shell.state.glob("training/jobs/*")))
+        training.send_signal(signal.SIGTERM)
+        assert training.wait(30) == 130  # leaves its job_cancelled in the journal
+    (folder,) = shell.state.glob("training/jobs/*")
+    done = len(_steps(folder))
+    with subprocess.Popen(command, env=shell.environment(), stderr=subprocess.DEVNULL) as training:
+        _wait(lambda: len(_steps(folder)) > done)
+        training.kill()
+    worker = orjson.loads((folder / "worker.json").read_bytes())
+    with subprocess.Popen(command, env=shell.environment(), stderr=subprocess.DEVNULL) as training:
+        # Longer than it takes to start, and to kill a worker that is thought to have said its last word.
+        with pytest.raises(subprocess.TimeoutExpired):
+            training.wait(10)
+        assert orjson.loads((folder / "worker.json").read_bytes()) == worker
+        assert is_running(worker["pid"]), (folder / "events.jsonl").read_text()[-600:]
+        training.send_signal(signal.SIGTERM)
+        assert training.wait(30) == 130
+    assert not is_running(worker["pid"])
+
+
+@pytest.mark.slow
+def test_a_model_whose_job_is_gone_is_not_taken_for_a_new_one(shell: Shell) -> None:
+    options = ["--iterations", "2", "--option", "testRows=0", "--json"]
+    model = Path(orjson.loads(shell.run(*options).stdout)["outputDir"])
+    (job,) = shell.state.glob("training/jobs/*")
+    shutil.rmtree(job)
+    again = shell.run(*options)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert f"This command has made the model {model}, but the folder of its job is gone" in again.stderr
+    shutil.rmtree(model)
+    assert shell.run(*options).returncode == 0
 
 
 def _steps(folder: Path) -> list[int]:
     text = (folder / "metrics.jsonl").read_text() if (folder / "metrics.jsonl").exists() else ""
     return [int(step) for step in re.findall(r'"step":(\d+)', text)]
-
-
-def _processes() -> list[str]:
-    return subprocess.run(
-        ["ps", "-eo", "args"], capture_output=True, text=True, check=True
-    ).stdout.splitlines()
 
 
 def _wait(holds: Any) -> None:

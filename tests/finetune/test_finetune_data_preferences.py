@@ -159,7 +159,7 @@ def test_files_of_ones_own(tmp_path: Path, tokenizer: ChatTokenizer) -> None:
     assert _answers(tokenizer, prepared)["line-1"] == ["yes 0", "no 0"]
     # Pairs are judged answers too; both of a question fall on one side.
     judged = prepare(path, _spec("kto"), tokenizer)
-    sides = {example.id: side for side in SIDES for example in judged.of(side)}  # type: ignore[arg-type]
+    sides = {example.id: side for side in SIDES for example in getattr(judged, side)}
     assert len(sides) == 16
     assert all(sides[f"line-{i}:chosen"] == sides[f"line-{i}:rejected"] for i in range(1, 9))
     labelled = [{"prompt": word, "completion": f"a {i}", "label": i % 2 == 0} for i, word in enumerate(words)]

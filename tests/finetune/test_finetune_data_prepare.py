@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from finetune_rows import SIDES, Json, dataset, everyone, native, spec_of, ten
 from finetune_templates import CHATML, TURNS, learnt_text, tokenizer_for
 from finetune_world import chat_rows, write_rows
 from whetstone.errors import InvalidInputError, NotFoundError
+from whetstone.finetune.bases.names import BaseRef
+from whetstone.finetune.bases.prepare import Base
 from whetstone.finetune.data import prepare as prepare_module
 from whetstone.finetune.data.batches import Plan
 from whetstone.finetune.data.fitting import fitted
@@ -21,6 +24,8 @@ from whetstone.finetune.data.prepare import Prepared, prepare
 from whetstone.finetune.data.preview import preview
 from whetstone.finetune.data.tokenizer import ChatTokenizer
 from whetstone.finetune.data.types import Example
+from whetstone.finetune.ground import prepare_rows
+from whetstone.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +132,7 @@ def test_near_duplicates_stay_on_one_side(tmp_path: Path, tokenizer: ChatTokeniz
     prepared = prepare(write_rows(tmp_path / "f.jsonl", rows), spec_of(), tokenizer)
     sides: dict[str, set[str]] = {}
     for side in SIDES:
-        for example in prepared.of(side):  # type: ignore[arg-type]
+        for example in getattr(prepared, side):
             text = example.row["request"]["messages"][0]["content"][:-2]
             sides.setdefault(text, set()).add(side)
     assert len(sides) == 4
@@ -158,6 +163,32 @@ def test_too_little_says_what_is_there_and_what_to_do(
     path = dataset(tmp_path / "d", {"response_trajectories.jsonl": rows})
     with pytest.raises(InvalidInputError, match=message):
         prepare(path, spec_of(**options), tokenizer)
+
+
+def test_a_split_of_some_rows_is_refused(tmp_path: Path, tokenizer: ChatTokenizer) -> None:
+    rows = chat_rows(12)
+    for index, row in enumerate(rows[1:]):
+        row["metadata"] = {"split": SIDES[index % 3]}
+    with pytest.raises(InvalidInputError, match="1 of 12 rows name no side"):
+        prepare(write_rows(tmp_path / "f.jsonl", rows), spec_of(), tokenizer)
+
+
+def test_repeated_ids_become_distinct(tmp_path: Path, tokenizer: ChatTokenizer) -> None:
+    rows = chat_rows(12)
+    for row, name in zip(rows, ["a", "a", "a#2", "a"], strict=False):
+        row["metadata"] = {"call_id": name}
+    examples = everyone(prepare(write_rows(tmp_path / "f.jsonl", rows), spec_of(), tokenizer))
+    assert len({example.id for example in examples}) == 12
+    assert {"a", "a#2", "a#3", "a#4"} <= {example.id for example in examples}
+
+
+def test_the_report_names_what_was_read(tmp_path: Path, tokenizer: ChatTokenizer) -> None:
+    path = dataset(tmp_path / "d", {"response_trajectories.jsonl": ten()})
+    content = (path / "response_trajectories.jsonl").read_bytes()
+    expected = {"response_trajectories.jsonl": sha256(content).hexdigest()}
+    assert prepare(path, spec_of(), tokenizer).report["files"] == expected
+    assert prepare(path, spec_of(), tokenizer, tmp_path / "cache").report["files"] == expected
+    assert prepare(path, spec_of(), tokenizer, tmp_path / "cache").report["files"] == expected
 
 
 def test_no_file_and_bad_lines_are_errors(tmp_path: Path, tokenizer: ChatTokenizer) -> None:
@@ -246,6 +277,27 @@ def test_tokens_are_made_once_and_again_where_the_file_is_damaged(
     prepare(path, spec_of(), tokenizer, cache)
     assert len(rendered) == 4
     assert len(list(cache.iterdir())) == 4
+
+
+@pytest.mark.parametrize(("known", "said"), [(16, True), (2048, False), (None, False)])
+def test_rows_beyond_what_the_base_was_made_for_are_said(
+    tmp_path: Path, base: Path, settings: Settings, known: int | None, said: bool
+) -> None:
+    path = write_rows(tmp_path / "mine.jsonl", chat_rows(20))
+    model = Base(
+        ref=BaseRef("tiny", "folder", str(base)),
+        folder=base,
+        config={"max_position_embeddings": known},
+        fingerprint="f",
+        gguf=None,
+        revision=None,
+        licence=None,
+        chat_template="",
+    )
+    spec = spec_of().model_copy(update={"dataset_dir": path})
+    for _ in range(2):  # the second time from the cache
+        report = prepare_rows(model, spec, settings).prepared.report
+        assert any("was made for 16" in note for note in report["notes"]) == said
 
 
 def test_the_preview_is_json_and_adds_up(tmp_path: Path, tokenizer: ChatTokenizer) -> None:

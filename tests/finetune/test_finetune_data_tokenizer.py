@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,7 @@ from finetune_templates import (
     write_tokenizer,
 )
 from whetstone.errors import InvalidInputError
+from whetstone.finetune.bases.checks import chat_template
 from whetstone.finetune.data.template import NotRenderableError
 from whetstone.finetune.data.tokenizer import ChatTokenizer
 
@@ -215,6 +217,22 @@ def test_models_without_template_or_tokenizer_are_refused(tmp_path: Path) -> Non
     (tmp_path / "tokenizer.json").write_text("{}")
     (tmp_path / "chat_template.jinja").write_text(CHATML)
     with pytest.raises(InvalidInputError, match="cannot be read"):
+        ChatTokenizer.load(tmp_path)
+
+
+def test_of_several_templates_the_default_one_is_taken(tmp_path: Path) -> None:
+    write_tokenizer(tmp_path, None)
+    content = json.loads((tmp_path / "tokenizer_config.json").read_text())
+    named = [{"name": "tool_use", "template": TOOLS}, {"name": "default", "template": CHATML}]
+
+    def put(templates: list[dict[str, str]]) -> None:
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps(content | {"chat_template": templates}))
+
+    put(named)
+    (tmp_path / "chat_template.jinja").write_text("  \n")  # says nothing
+    assert ChatTokenizer.load(tmp_path).template == chat_template(tmp_path) == CHATML
+    put(named[:1])
+    with pytest.raises(InvalidInputError, match="no chat template"):
         ChatTokenizer.load(tmp_path)
 
 

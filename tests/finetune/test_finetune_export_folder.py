@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import pickle
 import stat
@@ -22,9 +23,10 @@ from whetstone.errors import ConflictError, InvalidInputError, UnavailableError
 from whetstone.finetune.bases.names import BaseRef
 from whetstone.finetune.bases.prepare import Base
 from whetstone.finetune.export import folder as export_folder
+from whetstone.finetune.export import verify
 from whetstone.finetune.export.build import ModelBuild
 from whetstone.finetune.export.folder import needed_bytes, write_model
-from whetstone.finetune.export.manifest import MANIFEST, read_model
+from whetstone.finetune.export.manifest import MANIFEST, read_model, write_manifest
 from whetstone.finetune.export.verify import Spoken
 from whetstone.finetune.spec import FineTuneSpec
 
@@ -60,7 +62,10 @@ def build(made: tuple[Path, tuple[int, ...]], tmp_path: Path) -> ModelBuild:
     world, said = made
     dataset = tmp_path / "dataset"
     dataset.mkdir()
-    attestation = {"filter": {"version": "2026.3", "configHash": "abc"}}
+    attestation = {
+        "filter": {"version": "2026.3", "configHash": "abc"},
+        "files": [{"name": "response_trajectories.jsonl", "bytes": 9, "sha256": "beef"}],
+    }
     (dataset / "privacy_attestation.json").write_text(json.dumps(attestation))
     return ModelBuild(
         model_id="mdl_1",
@@ -80,6 +85,7 @@ def build(made: tuple[Path, tuple[int, ...]], tmp_path: Path) -> ModelBuild:
         data={
             "rows": {"train": 8, "validation": 2, "test": 3},
             "tasks": {"a|b": 8},
+            "files": {"response_trajectories.jsonl": "beef"},
             "hashes": {"train": "cafe"},
         },
         results={
@@ -98,7 +104,6 @@ def build(made: tuple[Path, tuple[int, ...]], tmp_path: Path) -> ModelBuild:
         engine={"device": "cpu", "dtype": "float32"},
         created_at="2026-11-23T03:00:00.000Z",
         metrics=world / "metrics.jsonl",
-        command=("whetstone", "train"),
         spoken=(Spoken(tuple(PROMPT), said),),
     )
 
@@ -198,10 +203,7 @@ def test_a_failure_leaves_nothing(build: ModelBuild, monkeypatch: pytest.MonkeyP
 def test_a_full_disk_is_said_before_anything_is_written(
     build: ModelBuild, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import shutil
-
-    usage = shutil.disk_usage("/")
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1 << 20))
+    _free(monkeypatch, 1 << 20)
     with pytest.raises(UnavailableError, match="Make room"):
         write_model(build)
     assert _names(build.models_dir) == []
@@ -211,7 +213,88 @@ def test_a_full_disk_is_said_before_anything_is_written(
 def test_the_room_that_is_asked_for_is_what_it_takes(build: ModelBuild, exports: tuple[str, ...]) -> None:
     asked = _asking(build, *exports)
     model = write_model(asked)
-    assert model.total_bytes <= needed_bytes(asked) <= model.total_bytes + (17 << 20)
+    assert model.total_bytes <= needed_bytes(asked, exports) <= model.total_bytes + (17 << 20)
+
+
+def _free(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    import shutil
+
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=count))
+
+
+def test_without_room_for_the_exports_the_adapter_is_kept(
+    build: ModelBuild, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = _asking(build, "merged", "gguf")
+    _free(monkeypatch, needed_bytes(asked, ()))
+    model = write_model(asked)
+    assert sorted(model.forms) == ["adapter", "ggufAdapter"]
+    assert [note.partition(" was left out, because the disk")[0] for note in model.notes] == [
+        "merged",
+        "gguf/model-f16.gguf",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "/home/somebody"), "the disk is full"),
+        (KeyError("secret"), "KeyError"),
+        (NotImplementedError("secret"), "NotImplementedError"),
+    ],
+)
+def test_whatever_breaks_a_form_leaves_the_adapter(
+    build: ModelBuild, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    def broken(_adapter: object, _base: object, target: Path) -> None:
+        target.mkdir()
+        (target / "half").write_text("a model")
+        raise error
+
+    monkeypatch.setattr(export_folder, "write_merged", broken)
+    model = write_model(_asking(build, "merged", "gguf"))
+    assert sorted(model.forms) == ["adapter", "gguf", "ggufAdapter"]
+    assert model.notes == [f"merged could not be made ({said})"]
+    assert not (model.path / "merged").exists()
+
+
+def test_a_disk_that_is_full_at_the_end_costs_the_exports_alone(
+    build: ModelBuild, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = write_manifest
+
+    def full_with_exports(folder: Path, about: Any) -> Any:
+        if (folder / "merged").exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(folder, about)
+
+    monkeypatch.setattr(export_folder, "write_manifest", full_with_exports)
+    model = write_model(_asking(build, "merged"))
+    assert _names(model.path / "adapter") == ["adapter_config.json", "adapter_model.safetensors"]
+    assert sorted(model.forms) == ["adapter"]
+    assert not (model.path / "merged").exists()
+    assert not (model.path / "gguf").exists()
+    assert "merged was not kept, because the disk is full" in model.notes
+    assert "merged was not kept" in (model.path / "README.md").read_text()
+    assert model.damaged() == []
+
+
+def test_llama_cpp_that_answers_nonsense_costs_no_form(
+    build: ModelBuild, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def nonsense(*_: object, threads: int, **__: object) -> None:
+        asked.append(threads)
+        raise KeyError("tokens")
+
+    monkeypatch.setattr(export_folder, "is_installed", lambda: True)
+    monkeypatch.setattr(verify, "says_the_same", nonsense)
+    model = write_model(replace(build, threads=None))
+    assert sorted(model.forms) == ["adapter", "ggufAdapter"]
+    assert model.notes == ["gguf/adapter.gguf was not tried in llama.cpp (KeyError)"]
+    assert asked == [1]
 
 
 def test_a_killed_writer_leaves_no_model_and_the_next_try_makes_it(build: ModelBuild, tmp_path: Path) -> None:
@@ -279,6 +362,30 @@ def test_the_recipe_holds_what_it_takes_to_repeat_it(build: ModelBuild, tmp_path
     again = FineTuneSpec.parse(recipe["options"], "job_2", tmp_path, "ds_1", tmp_path)
     same = {"job_id": "", "job_dir": "", "dataset_dir": "", "model": ""}
     assert again.model_copy(update=same) == build.spec.model_copy(update=same)
+
+
+@pytest.mark.parametrize("files", [{"mine.jsonl": "beef"}, {"response_trajectories.jsonl": "edited"}, {}])
+def test_only_the_very_files_that_an_attestation_names_passed_a_filter(
+    build: ModelBuild, files: dict[str, str]
+) -> None:
+    """A user's own file beside one, and a file that was edited afterwards."""
+    model = write_model(replace(build, data={**build.data, "files": files}))
+    assert json.loads((model.path / "recipe.json").read_text())["dataset"]["privacy"] is None
+    assert "no attestation of a privacy filter" in (model.path / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("method", "unit"), [("sft", "nats a token"), ("dpo", "mean of the pairs"), ("kto", "mean of the rows")]
+)
+def test_the_card_says_what_its_losses_are(build: ModelBuild, method: str, unit: str) -> None:
+    text = (write_model(_asking(build, method=method)).path / "README.md").read_text()
+    assert f"Validation loss ({unit})" in text
+    assert "4 bits" not in text
+
+
+def test_the_card_says_when_it_was_measured_in_4_bits(build: ModelBuild) -> None:
+    text = (write_model(_asking(build, quantization="4bit")).path / "README.md").read_text()
+    assert "measured with the base's weights in 4 bits" in text
 
 
 def test_the_card_says_what_it_learnt_and_what_came_of_it(build: ModelBuild) -> None:

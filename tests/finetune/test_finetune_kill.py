@@ -20,7 +20,7 @@ from whetstone.db import Database
 from whetstone.registry.store import ModelStore
 from whetstone.settings import Settings
 
-JOBS, KILLS_A_JOB, STEPS = 2, 10, 120
+JOBS, KILLS_A_JOB, STEPS = 4, 5, 90
 _log = logging.getLogger(__name__)
 
 

@@ -330,6 +330,58 @@ def test_bad_answers_are_no_questions(
     assert "9 test rows not answered: their answer was marked as a bad one" in proof.notes[0]
 
 
+def test_answers_that_nobody_verified_judge_nothing(
+    held_out: Callable[..., list[Example]], tokenizer: ChatTokenizer
+) -> None:
+    rows = chat_rows(30)
+    for index, row in enumerate(rows):
+        row["metadata"] = {"verified": index % 3 > 0}
+    examples = held_out(rows, include_unverified=True)
+    assert len(examples) == 27
+    engine = ScriptedEngine(tokenizer, examples, base=wrong, tuned=right)
+    before = held_out_losses(engine, examples, tokenizer.pad_id, 4)
+    assert len(before.by_row) == 18
+    proof = proved(engine, examples, tokenizer, base=before)
+    assert len(proof.answers) == 18
+    assert proof.notes == ("9 test rows not answered: their answer is not verified",)
+
+
+def test_a_rejected_answer_is_never_the_right_one(tmp_path: Path, tokenizer: ChatTokenizer) -> None:
+    sides = ["train", "train", "validation"] + ["test"] * 20
+    pairs = [
+        {
+            "format": "whetstone_preference_v1",
+            "callId": f"c{index}",
+            "split": side,
+            "request": {"prompt": f"question {index}"},
+            "chosen": {"text": "GOOD"},
+            "rejected": {"text": "BAD"},
+        }
+        for index, side in enumerate(sides)
+    ]
+    path = write_rows(tmp_path / "pairs.jsonl", pairs)
+    spec = FineTuneSpec(job_id="j", job_dir=tmp_path, dataset_id="d", dataset_dir=path, method="kto")
+    examples = prepare(path, spec, tokenizer).test
+    assert {each.row["response"]["text"]: each.desirable for each in examples} == {"GOOD": True, "BAD": False}
+    engine = ScriptedEngine(tokenizer, examples, base=lambda _each: "BAD", tuned=lambda _each: "GOOD")
+    losses = held_out_losses(engine, examples, tokenizer.pad_id, 4)
+    assert len(losses.by_row) == 20
+    assert all(key.endswith(":chosen") for key in losses.by_row)
+    found = proved(engine, examples, tokenizer, base=losses)
+    assert {each.question.row.expected_text for each in found.answers} == {"GOOD"}
+    scores = found.to_dict()
+    assert scores["rows"] == 20
+    assert scores["baseScore"] < 0.1 < scores["tunedScore"] == 1.0
+
+
+def test_a_base_in_4_bits_is_said(held_out: Callable[..., list[Example]], tokenizer: ChatTokenizer) -> None:
+    examples = held_out(chat_rows(15))
+    engine = ScriptedEngine(tokenizer, examples, base=wrong, tuned=right)
+    assert proved(engine, examples, tokenizer).notes == ()
+    [note] = proved(engine, examples, tokenizer, four_bit=True).notes
+    assert "in 4 bits" in note
+
+
 def test_rows_that_only_a_judge_could_score_are_left_out_and_said(
     held_out: Callable[..., list[Example]], tokenizer: ChatTokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -362,9 +414,8 @@ def test_a_metric_that_fails_leaves_rows_out_and_not_a_low_score(
     proof = proved(ScriptedEngine(tokenizer, examples, wrong, right), examples, tokenizer)
     assert len(proof.answers) == len(examples) - refunds
     assert proof.decision == "promoted"
-    assert any(
-        f"{refunds} test rows not scored" in note and "refunds are not for me" in note for note in proof.notes
-    )
+    # The words of a metric may quote rows, and notes go beside the model.
+    assert f"{refunds} test rows not scored: the metric exact failed (ValueError)" in proof.notes
 
     monkeypatch.setitem(registry._METRICS, "exact", lambda *_answers: [])
     broken = proved(ScriptedEngine(tokenizer, examples, wrong, right), examples, tokenizer)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from finetune_torch_world import spec
+from whetstone.finetune.estimate import flop_per_token
 from whetstone.finetune.on_torch.memory import estimate_memory
 
 SMOLLM2_135M = {
@@ -52,3 +53,14 @@ def test_what_takes_more() -> None:
     assert bytes_of(target_modules=("q_proj",)) < bytes_of()
     assert bytes_of(precision="auto") == bytes_of()
     assert estimate_memory({"text_config": SMOLLM2_135M}, spec(), 200) == bytes_of()
+
+
+def test_work_of_a_token_is_known_of_every_family() -> None:
+    layer = 2 * 576 * (576 + 192) + 3 * 576 * 1536
+    assert flop_per_token(SMOLLM2_135M, 0.5) == 4 * (30 * layer + 0.5 * 576 * 49152)
+    gpt2 = {"n_embd": 768, "n_layer": 12, "n_head": 12, "n_inner": None, "vocab_size": 50257}
+    assert flop_per_token(gpt2, 0) == 4 * 12 * (4 * 768 * 768 + 3 * 768 * 4 * 768)
+    falcon = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 100}
+    assert flop_per_token(falcon, 0) == 4 * 2 * (4 * 64 * 64 + 3 * 64 * 256)
+    mixture = {**SMOLLM2_135M, "num_local_experts": 8, "num_experts_per_tok": 1}
+    assert flop_per_token(mixture, 0.5) == flop_per_token(SMOLLM2_135M, 0.5)

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from finetune_torch_world import preference_batch, rows, settings, sft_batch, spec
-from whetstone.errors import InvalidInputError, UnavailableError
+from whetstone.errors import InterruptedJobError, InvalidInputError
 from whetstone.finetune.engine import Engine
 from whetstone.finetune.on_torch.engine import TorchEngine
 from whetstone.finetune.on_torch.ranks import DataParallelEngine, open_engine
@@ -89,7 +89,7 @@ def test_state_goes_on_bit_for_bit_and_a_dead_helper_is_an_error_at_once(base: P
         helper = engine._helpers[0]._process  # type: ignore[attr-defined]
         helper.kill()
         begun = time.monotonic()
-        with pytest.raises(UnavailableError, match="ended by signal 9"):
+        with pytest.raises(InterruptedJobError, match="ended by signal 9"):
             engine.step(BATCHES, 1e-2)
         assert time.monotonic() - begun < 5
     finally:

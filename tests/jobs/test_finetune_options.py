@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic.alias_generators import to_camel
 
 from whetstone.api.models.create_job import CreateJob
 from whetstone.errors import InvalidInputError
+from whetstone.finetune.backends import Availability, Device
 from whetstone.finetune.spec import FineTuneSpec
-from whetstone.jobs.finetune_backend import finetune_options, finetune_spec
+from whetstone.jobs import finetune_backend
+from whetstone.jobs.finetune_backend import (
+    check_finetuning,
+    check_material,
+    finetune_options,
+    finetune_spec,
+)
 from whetstone.jobs.options import JobOptions
+from whetstone.settings import Settings
 
 EVERY_OPTION: dict[str, Any] = {
     "backend": "mlx",
@@ -128,6 +138,82 @@ def test_absurd_option_is_refused_with_its_range(options: dict[str, Any], senten
     with pytest.raises(InvalidInputError) as caught:
         finetune_options(options)
     assert caught.value.message.startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"learningRate": 0}, "learningRate must be a number above 0 and up to 1"),
+        ({"iterations": "many"}, "iterations must be a whole number from 1 to 1000000"),
+        ({"batchSize": 0}, "batchSize must be a whole number from 1 to 4096"),
+    ],
+)
+def test_the_first_look_at_an_option_names_its_range_too(options: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        JobOptions.parse({"backend": "cpu", **options})
+    assert caught.value.message == sentence
+    with pytest.raises(InvalidInputError, match="must be a positive"):
+        JobOptions.parse(options)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"quantization": "4bit", "init_lora_weights": "pissa"}, "which 4 bits cannot hold"),
+        ({"quantization": "4bit", "init_lora_weights": "olora"}, "which 4 bits cannot hold"),
+        ({"init_lora_weights": "orthogonal", "lora_rank": 7}, "needs an even loraRank, not 7"),
+    ],
+)
+def test_what_torch_cannot_do_is_known_without_it(
+    options: dict[str, Any], words: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: object())
+    wanted = {to_camel(name): value for name, value in options.items()}
+    monkeypatch.setattr(finetune_backend, "require", lambda *_: None)
+    with pytest.raises(InvalidInputError, match=words):
+        check_finetuning(wanted, settings)
+
+
+def test_four_bits_need_their_package(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(finetune_backend, "require", lambda *_: None)
+    with pytest.raises(InvalidInputError, match="needs the package bitsandbytes"):
+        check_finetuning({"quantization": "4bit"}, settings)
+
+
+def test_a_process_on_cuda_needs_a_gpu(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    gpus = (Device("GPU", 1), Device("GPU", 1))
+    monkeypatch.setattr(finetune_backend, "require", lambda *_: None)
+    monkeypatch.setattr(finetune_backend, "find_base", lambda *_: None)
+    monkeypatch.setattr(
+        finetune_backend, "availability", lambda _: {"cuda": Availability(True, devices=gpus)}
+    )
+    check_finetuning({"backend": "cuda", "processes": 2}, settings)
+    with pytest.raises(InvalidInputError, match="this machine has 2"):
+        check_finetuning({"backend": "cuda", "processes": 3}, settings)
+
+
+@pytest.mark.parametrize(
+    ("method", "samples", "counts", "words"),
+    [
+        ("sft", 0, {"pairs": 3, "chosen": 3, "rejected": 3}, "no rows to learn from"),
+        ("dpo", 9, {"pairs": 0, "chosen": 3, "rejected": 0}, "no pairs"),
+        ("kto", 9, {"pairs": 0, "chosen": 0, "rejected": 0}, "no answers that are known"),
+        ("sft", 1, {}, None),
+        ("dpo", 0, {"pairs": 2, "chosen": 2, "rejected": 2}, None),
+        ("dpo", 9, {}, None),
+        ("kto", 0, {"pairs": 0, "chosen": 0, "rejected": 1}, None),
+    ],
+)
+def test_a_dataset_must_have_what_the_method_learns_from(
+    method: str, samples: int, counts: dict[str, int], words: str | None
+) -> None:
+    record = {"id": "dataset-1", "sampleCount": samples, "preferenceCounts": counts}
+    if words is None:
+        check_material(method, record)
+        return
+    with pytest.raises(InvalidInputError, match=words):
+        check_material(method, record)
 
 
 wild = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text(), max_size=2)

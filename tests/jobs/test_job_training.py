@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs_bench import Bench, MakeBench, is_running
-from whetstone.jobs.memory_guard import held_memory
+from jobs_bench import DATASET, Bench, MakeBench, is_running
+from whetstone.jobs.memory_guard import held_memory, watch_memory
 from whetstone.jobs.metrics import MOST_POINTS
 from whetstone.jobs.queueing import start_order
 
@@ -111,6 +112,22 @@ async def test_job_within_its_memory_is_left_alone(make_bench: MakeBench) -> Non
     assert job["status"] == "completed"
 
 
+def test_guard_looks_on_when_a_look_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+    children = psutil.Process.children
+
+    def failing(process: psutil.Process, recursive: bool = False) -> list[psutil.Process]:
+        looks.append(1)
+        if len(looks) == 1:
+            raise ValueError("a line of /proc that nobody foresaw")
+        return children(process, recursive)
+
+    monkeypatch.setattr(psutil.Process, "children", failing)
+    ended = threading.Event()
+    watch_memory(1 << 20, lambda _: ended.set())
+    assert ended.wait(10)
+
+
 def test_held_memory_is_that_of_this_process() -> None:
     before = held_memory()
     kept = b"x" * (64 << 20)
@@ -143,6 +160,26 @@ async def test_newest_figures_are_in_the_record_of_a_running_job(bench: Bench, t
     assert (await bench.ended(job_id))["loss"] is None
 
 
+async def test_completion_names_the_model_and_the_dataset(bench: Bench) -> None:
+    made = {
+        "modelId": "model-7",
+        "outputDir": "/there",
+        "adapterPath": "/there/adapter",
+        "sourceModel": "small",
+        "backend": "training",
+    }
+    job_id = await train(bench, result=made)
+    job = await bench.ended(job_id)
+    assert job["status"] == "completed", job["error"]
+    said = (await bench.history(job_id))[-1].payload
+    assert (said["kind"], said["jobId"]) == ("job_completed", job_id)
+    assert (said["modelId"], said["datasetId"]) == ("model-7", DATASET)
+    plain = await train(bench, ["fail", "no"])
+    await bench.ended(plain)
+    failed = (await bench.history(plain))[-1].payload
+    assert (failed["datasetId"], "modelId" in failed) == (DATASET, False)
+
+
 async def test_metrics_are_the_steps_of_the_job(bench: Bench) -> None:
     lines = [{"step": step, "loss": 2.0 - step / 10} for step in range(1, 6)]
     text = "".join(orjson.dumps(line).decode() + "\n" for line in lines) + '{"step": 6, "lo'
@@ -151,6 +188,7 @@ async def test_metrics_are_the_steps_of_the_job(bench: Bench) -> None:
     assert await bench.service.metrics(job_id) == lines
     assert await bench.service.metrics(job_id, 3) == lines[3:]
     assert await bench.service.metrics(job_id, 5) == []
+    assert await bench.service.metrics(job_id, 0) == lines
     other = await bench.create()
     assert await bench.service.metrics(other) == []
 

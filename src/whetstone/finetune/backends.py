@@ -176,7 +176,7 @@ def _mlx(settings: Settings) -> Availability:
         return Availability(True, None, (device,), _unpacking_notes())
     if not any((folder / "lib/libmlx.so").is_file() for folder in _folders("mlx")):
         return Availability(False, "MLX has no core library here. Run `pip install 'mlx[cpu]'`.")
-    notes: tuple[str, ...] = ("MLX's CPU build: for trying out, at about a third of torch's speed.",)
+    notes: tuple[str, ...] = ("MLX's CPU build: for trying out, at about half of torch's speed.",)
     if not blas.is_installed():
         notes += (
             "OpenBLAS is missing, so it is many times slower still: run `apt-get install libopenblas0-pthread`.",

@@ -1,11 +1,12 @@
 """A dry run: what a job would do, and about how long and how much memory it would take.
 
-`python -m whetstone.finetune.estimate <spec.json>` prints one JSON object and exits with 0; `{"error": sentence}` and 1
-when the job would be refused. A process of its own, because the libraries that it needs are not for the server.
+`python -m whetstone.finetune.estimate <spec.json>` prints one JSON object and exits with 0; `{"error": sentence,
+"status": HTTP status}` and 1 when the job would be refused. A process of its own, because the libraries that it needs are not for the server.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -15,10 +16,14 @@ from typing import Any
 import numpy as np
 import orjson
 
-from whetstone.errors import WhetstoneError
+from whetstone.errors import InvalidInputError, WhetstoneError
+from whetstone.finetune.bases.hub_cache import cached_snapshot
+from whetstone.finetune.bases.names import find_base
+from whetstone.finetune.bases.prepare import Base
 from whetstone.finetune.data.preview import preview
 from whetstone.finetune.ground import Ground, load_base, prepare_rows
 from whetstone.finetune.machine_check import check_machine, needed_memory
+from whetstone.finetune.on_torch.memory import Shape
 from whetstone.finetune.spec import FineTuneSpec
 from whetstone.settings import Settings
 
@@ -32,10 +37,14 @@ _GEMM_SECONDS = 0.3
 def main() -> int:
     """Read the specification, print the estimate."""
     spec = FineTuneSpec.model_validate_json(Path(sys.argv[1]).read_bytes())
+    settings = Settings()
+    if (missing := settings.train_niceness - os.nice(0)) > 0:
+        os.nice(missing)
+    answer: dict[str, Any]
     try:
-        answer, code = estimate(spec, Settings()), 0
+        answer, code = estimate(spec, settings), 0
     except WhetstoneError as error:
-        answer, code = {"error": error.message}, 1
+        answer, code = {"error": error.message, "status": error.status}, 1
     sys.stdout.buffer.write(orjson.dumps(answer))
     return code
 
@@ -45,7 +54,7 @@ def estimate(spec: FineTuneSpec, settings: Settings) -> dict[str, Any]:
 
     `seconds` is null for accelerators, whose pace only a run shows.
     """
-    base = load_base(spec, settings, lambda _: None)
+    base = _present_base(spec, settings)
     ground = prepare_rows(base, spec, settings)
     notes = list(ground.prepared.report["notes"])
     try:
@@ -61,6 +70,17 @@ def estimate(spec: FineTuneSpec, settings: Settings) -> dict[str, Any]:
         "seconds": _seconds(ground, spec, shown["tokensToTrain"]),
         "notes": notes,
     }
+
+
+def _present_base(spec: FineTuneSpec, settings: Settings) -> Base:
+    """The base model, of which nothing is downloaded for an estimate."""
+    ref = find_base(spec.model, settings)
+    if ref.kind == "hub" and cached_snapshot(ref.location, ref.revision, settings) is None:
+        raise InvalidInputError(
+            f"The base model {ref.name!r} is not on this machine yet; a dry run downloads nothing. Start the job, "
+            "or fetch the model first"
+        )
+    return load_base(spec, settings.model_copy(update={"hub_offline": True}), lambda _: None)
 
 
 def _seconds(ground: Ground, spec: FineTuneSpec, tokens: int) -> int | None:
@@ -80,13 +100,8 @@ def flop_per_token(config: Mapping[str, Any], learnt_share: float) -> float:
 
     4 a weight of the layers, and of the head for the share of tokens that are learnt; attention and adapter left out.
     """
-    hidden, layers = config["hidden_size"], config["num_hidden_layers"]
-    heads = config["num_attention_heads"]
-    head_size = config.get("head_dim") or hidden // heads
-    keys = config.get("num_key_value_heads") or heads
-    attention = hidden * head_size * (2 * heads + 2 * keys)
-    feed_forward = 3 * hidden * config["intermediate_size"]
-    return 4.0 * (layers * (attention + feed_forward) + learnt_share * hidden * config["vocab_size"])
+    shape = Shape(config)
+    return 4.0 * (shape.used_weights + learnt_share * shape.hidden * shape.vocabulary)
 
 
 def gemm_rate() -> float:

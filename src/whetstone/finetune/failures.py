@@ -35,15 +35,20 @@ def explained(spec: FineTuneSpec) -> Iterator[None]:
 
 def _sentence(error: Exception, spec: FineTuneSpec) -> str | None:
     """What to tell of an error that torch, MLX, safetensors or the system raised; None of one that nobody foresaw."""
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    if full or _NO_SPACE in str(error):
+    if is_full(error):
         return (
-            f"The disk is full: {spec.job_dir} is on it. Make room and start the job again; what was written before is "
-            "kept"
+            f"The disk is full: {spec.job_dir} is on it. Make room and order the training again; a service's new job "
+            "begins at the first step, the same `whetstone train` command goes on from its last checkpoint"
         )
     if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(str(error)):
         return f"The training ran out of memory. {_SAVING}"
     return None
+
+
+def is_full(error: Exception) -> bool:
+    """Whether the disk has no room left; also where a library tells it in its own words."""
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return full or _NO_SPACE in str(error)
 
 
 def check_memory(needed: int, available: int, what: str) -> None:

@@ -73,4 +73,11 @@ def prepare_rows(base: Base, spec: FineTuneSpec, settings: Settings) -> Ground:
     """
     tokenizer = ChatTokenizer.load(base.folder)
     prepared = prepare(spec.dataset_dir, spec, tokenizer, settings.training_dir / "tokens")
+    longest, known = prepared.report["lengths"]["max"], base.config.get("max_position_embeddings")
+    if isinstance(known, int) and longest > known:
+        note = (
+            f"The longest row has {longest} tokens, and the base model was made for {known}: set maxLength to {known} "
+            "or less, since it cannot be expected to read beyond"
+        )
+        prepared = replace(prepared, report={**prepared.report, "notes": [*prepared.report["notes"], note]})
     return Ground(base, tokenizer, prepared, Plan(prepared.train, spec))

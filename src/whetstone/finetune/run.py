@@ -125,6 +125,7 @@ class _Job:
             batch_size=spec.batch_size,
             seed=spec.seed,
             say=self._say_proving,
+            four_bit=spec.quantization == "4bit",
         )
         self._progress.log(proof.explanation)
         lines = (orjson.dumps(each.to_dict(), option=orjson.OPT_APPEND_NEWLINE) for each in proof.answers)

@@ -148,7 +148,7 @@ class FineTuneSpec(BaseModel):
         for name, value in options.items():
             # Not finite, which JSON would make null, the default; or longer than JSON's integers.
             if isinstance(value, int | float) and not abs(value) < _BEYOND_ALL_RANGES:
-                raise InvalidInputError(_range_of(name) or f"{name} must be a finite number")
+                raise InvalidInputError(range_of(name) or f"{name} must be a finite number")
         content = {
             **options,
             "jobId": job_id,
@@ -179,9 +179,10 @@ def _sentence(error: ValidationError) -> str:
     name = str(first["loc"][0])
     if first["type"] == "extra_forbidden":
         return f"{name} is no option of a fine-tuning job"
-    return f"{name}: {message}" if first["type"] == "value_error" else _range_of(name) or f"{name}: {message}"
+    return f"{name}: {message}" if first["type"] == "value_error" else range_of(name) or f"{name}: {message}"
 
 
-def _range_of(name: str) -> str | None:
+def range_of(name: str) -> str | None:
+    """What the option takes, in a sentence that begins with its name; None of one that is not known."""
     fields = {field.alias: field for field in FineTuneSpec.model_fields.values()}
     return accepts(name, fields[name]) if name in fields else None

@@ -6,12 +6,11 @@ from typing import Any
 
 import orjson
 
+from whetstone.finetune.adapter_files import CONFIG, WEIGHTS
 from whetstone.jobs.jobfile import JobFolder
 from whetstone.optimize.spec import BEST_SO_FAR
 from whetstone.prompts.artifact import NOT_GATED
 from whetstone.storable import clean_json
-
-_ADAPTER_FILES = ("adapter_model.safetensors", "adapter_config.json")
 
 
 def best_so_far(folder: JobFolder) -> dict[str, Any] | None:
@@ -21,7 +20,8 @@ def best_so_far(folder: JobFolder) -> dict[str, Any] | None:
     "not_gated"}`; the file is an artifact. Its scores are those of the rows that chose it, and so too high.
 
     Of a job that trains weights `{"path", "step", "loss", "baseLoss", "evaluatedOn", "decision": "not_gated"}`;
-    the folder holds an adapter. The losses are those of the validation rows, in nats a token.
+    the folder holds an adapter. The losses are means of the validation rows: of sft in nats a token, of dpo and kto
+    their own loss a row.
     """
     return _best_candidate(folder) or _best_adapter(folder)
 
@@ -46,7 +46,7 @@ def _best_adapter(folder: JobFolder) -> dict[str, Any] | None:
         record = orjson.loads((path / "best.json").read_bytes())
     except (OSError, orjson.JSONDecodeError):
         return None
-    if not all((path / name).is_file() for name in _ADAPTER_FILES):
+    if not all((path / name).is_file() for name in (WEIGHTS, CONFIG)):
         return None
     match record:
         case {"step": int(step), "loss": int() | float() as loss}:

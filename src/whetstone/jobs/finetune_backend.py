@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -16,10 +17,17 @@ import orjson
 import structlog
 
 from whetstone.datasets.tasks import task_names
-from whetstone.errors import InvalidInputError, UnavailableError
-from whetstone.finetune.backends import require
+from whetstone.errors import (
+    ConflictError,
+    InvalidInputError,
+    NotAvailableError,
+    UnavailableError,
+    WhetstoneError,
+)
+from whetstone.finetune.backends import availability, require
 from whetstone.finetune.bases.names import find_base
 from whetstone.finetune.on_mlx.limits import check_mlx_options
+from whetstone.finetune.on_torch.limits import check_gpus, check_torch_options
 from whetstone.finetune.spec import FineTuneSpec
 from whetstone.jobs.launchers.environment import worker_environment
 from whetstone.machine import usable_cores
@@ -27,6 +35,11 @@ from whetstone.settings import Settings
 
 ESTIMATE_SECONDS = 120.0
 """How long a dry run may take; the first one on a base model may have to prepare it."""
+
+_REFUSALS: dict[int, type[WhetstoneError]] = {
+    each.status: each for each in (InvalidInputError, ConflictError, NotAvailableError, UnavailableError)
+}
+_EXCEPTION = re.compile(r"[A-Za-z_][\w.]{0,99}(?=:|$)")
 
 _log = structlog.get_logger(__name__)
 
@@ -53,14 +66,37 @@ def finetune_spec(
 
 
 def check_finetuning(options: Mapping[str, Any], settings: Settings) -> None:
-    """Raise `InvalidInputError` when this machine lacks the backend or the base model, or the two do not go
-    together. Looks at files and programs of the machine, so it takes a moment.
+    """Raise `InvalidInputError` when this machine lacks the backend or the base model, or the options do not go
+    together or with them. Looks at files and programs of the machine, so it takes a moment.
     """
     spec = finetune_spec(options, "", Path(), "", Path())
     require(spec.backend, settings)
     if spec.backend == "mlx":
         check_mlx_options(spec)
+    else:
+        check_torch_options(spec)
+    if spec.backend == "cuda" and spec.processes > 1:
+        check_gpus(spec, len(availability(settings)["cuda"].devices))
     find_base(spec.model, settings)
+
+
+def check_material(method: str, record: Mapping[str, Any]) -> None:
+    """Raise `InvalidInputError` when a ready dataset's record says that it has nothing to learn from by this method."""
+    name, counts = record["id"], record["preferenceCounts"]
+    if method == "sft":
+        if not record["sampleCount"]:
+            raise InvalidInputError(f"Dataset {name} has no rows to learn from")
+    elif method == "dpo":
+        if counts.get("pairs") == 0:
+            raise InvalidInputError(
+                f"Dataset {name} has no pairs of a better and a worse answer, which method dpo learns from; "
+                "correct answers or reward several to the same question, or use method kto or sft"
+            )
+    elif counts.get("chosen") == 0 and counts.get("rejected") == 0:
+        raise InvalidInputError(
+            f"Dataset {name} has no answers that are known to be good or bad, which method kto learns from; "
+            "reward or correct some, or use method sft"
+        )
 
 
 def finetuning_environment(settings: Settings) -> dict[str, str]:
@@ -78,7 +114,7 @@ async def estimate_finetuning(
     """Rows, tokens, steps, and about how much time and memory a job would take.
 
     Computed in a process of its own, as its libraries are not for the server's; the process ends with this
-    call, however that ends. Raises `InvalidInputError` with what the job would be refused for.
+    call, however that ends. Raises what the job would be refused for, and `UnavailableError` when it takes too long.
     """
     with tempfile.TemporaryDirectory(prefix="whetstone-estimate-") as folder:
         spec = finetune_spec(options, "estimate", Path(folder) / "job", dataset_id, dataset_dir)
@@ -102,7 +138,8 @@ async def _output(path: Path, variables: Mapping[str, str]) -> tuple[int, bytes,
             output, trouble = await process.communicate()
     except TimeoutError:
         raise UnavailableError(
-            f"The dry run took more than {ESTIMATE_SECONDS:.0f} seconds; try a smaller dataset"
+            f"The dry run took more than {ESTIMATE_SECONDS:.0f} seconds, which reading many rows or unpacking a base "
+            "model for the first time can; try a smaller dataset, or start the job"
         ) from None
     finally:
         if process.returncode is None:
@@ -118,12 +155,19 @@ def _answer(code: int, output: bytes, trouble: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         answer = None
     match answer:
-        case {"error": str(sentence)}:
-            raise InvalidInputError(sentence)
+        case {"error": str(sentence), "status": int(status)}:
+            raise _REFUSALS.get(status, InvalidInputError)(sentence)
         case dict() if code == 0:
             return answer
-    _log.error("a dry run failed", exit_code=code, stderr=trouble[-2000:].decode(errors="replace"))
+    _log.error("a dry run failed", exit_code=code, exception=_exception(trouble))
     raise UnavailableError("The dry run failed unexpectedly; the service's log says more")
+
+
+def _exception(trouble: bytes) -> str | None:
+    """The type of the exception that ended a process, by what it wrote; its message may quote rows."""
+    lines = trouble.decode(errors="replace").strip().splitlines() or [""]
+    found = _EXCEPTION.match(lines[-1])
+    return None if found is None else found[0]
 
 
 def _is_blank(value: Any) -> bool:

@@ -76,7 +76,8 @@ class JobFolder:
 class JobFile:
     """The order in `job.json`. `options` has the camelCase keys of the wire.
 
-    A worker that `trains_weights` lets others go first, and ends when it takes too much memory.
+    A worker that `trains_weights` lets others go first, and ends when it takes too much memory. `events_offset`: where
+    this attempt's part of `events.jsonl` begins, in bytes, for who has no database to note it in.
     """
 
     id: str
@@ -89,6 +90,7 @@ class JobFile:
     dataset_dir: Path
     job_dir: Path
     trains_weights: bool = False
+    events_offset: int = 0
 
     def write(self) -> None:
         """Write it into the job's folder, whole or not at all."""

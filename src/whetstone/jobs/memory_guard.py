@@ -13,15 +13,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import structlog
 
 from whetstone.machine import memory_limit
 from whetstone.settings import Settings
 
-POLL_SECONDS = 0.25
+POLL_SECONDS = 1.0
+NEAR_POLL_SECONDS = 0.1
+_NEAR = 0.8  # of the limit
 GIB = 2**30
 _SHARE_OF_THE_MACHINE = 0.9
 # Killed before anybody else (0: like all, 1000: always first) where memory runs out all the same.
 _KILL_ME_FIRST = 500
+_log = structlog.get_logger(__name__)
 
 
 def allowed_memory(settings: Settings) -> int:
@@ -38,12 +42,30 @@ def offer_to_the_kernel() -> None:
 
 
 def watch_memory(limit: int, too_much: Callable[[str], None]) -> None:
-    """Call `too_much` once, in a thread, with a sentence when this process and its children hold over `limit` bytes."""
+    """Call `too_much` once, in a thread, with a sentence when this process and its children hold over `limit` bytes.
+
+    It looks once a second, and more often near the limit.
+    """
 
     def watch() -> None:
         pause = threading.Event()
-        while not _is_over(limit):
-            pause.wait(POLL_SECONDS)
+        told = False
+        while True:
+            seconds = POLL_SECONDS
+            try:
+                # Counts shared pages in each process, so it is never too small; the exact figure walks all pages.
+                cheap = _total(_resident)
+                if cheap > limit and held_memory() > limit:
+                    break
+                if cheap > limit * _NEAR:
+                    seconds = NEAR_POLL_SECONDS
+            except (
+                Exception
+            ):  # whatever it was this time, without a guard the job could take the machine with it
+                if not told:
+                    _log.exception("the memory guard could not look; it tries again")
+                told = True
+            pause.wait(seconds)
         too_much(
             f"The job took more than {limit / GIB:.3g} GiB of memory and was ended; use a smaller batchSize or "
             "maxLength, gradientCheckpointing, quantization or a smaller model, or raise WHETSTONE_TRAIN_MEMORY_GB"
@@ -62,11 +84,6 @@ def end_children() -> None:
 def held_memory() -> int:
     """Bytes that this process and its children hold and the kernel cannot take back: no files, shared pages once."""
     return _total(_proportional)
-
-
-def _is_over(limit: int) -> bool:
-    # The cheap figure counts shared pages in each process, so it is never too small; the exact one walks all pages.
-    return _total(_resident) > limit and held_memory() > limit
 
 
 def _total(measure: Callable[[psutil.Process], int]) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from whetstone.finetune.loop.metrics import read_metrics
+import orjson
+
 from whetstone.jobs.jobfile import JobFolder
 from whetstone.storable import clean_json
 
@@ -17,13 +19,28 @@ def job_metrics(folder: JobFolder, after: int | None = None) -> list[dict[str, A
     Of more than `MOST_POINTS` lines evenly many are left out, but neither the last one nor, while they are few,
     those with an `evalLoss`.
     """
-    lines = [line for line in read_metrics(folder.metrics) if _is_after(line, after)]
-    return [clean_json(line) for line in _thinned(lines)]
+    return [clean_json(line) for line in _thinned(_newer(folder.metrics, after))]
 
 
-def _is_after(line: Any, after: int | None) -> bool:
-    step = line.get("step") if isinstance(line, dict) else None
-    return isinstance(step, int) and (after is None or step > after)
+def _newer(path: Path, after: int | None) -> list[dict[str, Any]]:
+    """Whole lines above step `after`. Read from the end, for steps rise, and who polls knows all but a few."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    lines = []
+    for raw in reversed(content.splitlines()):
+        try:
+            line = orjson.loads(raw)
+        except orjson.JSONDecodeError:  # torn by a kill
+            continue
+        step = line.get("step") if isinstance(line, dict) else None
+        if not isinstance(step, int):
+            continue
+        if after is not None and step <= after:
+            break
+        lines.append(line)
+    return lines[::-1]
 
 
 def _thinned(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from whetstone.errors import InvalidInputError
+from whetstone.finetune.spec import Backend, range_of
 from whetstone.jobs.launchers.placement import check_launcher, check_resources
 
 AUTO_DATASET = "__auto__"
@@ -108,7 +109,7 @@ def _positive_integer(body: Mapping[str, Any], key: str) -> int | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _LARGEST_INTEGER:
-        raise InvalidInputError(f"{key} must be a positive whole number")
+        raise InvalidInputError(_wanted(body, key, "a positive whole number"))
     return value
 
 
@@ -118,5 +119,11 @@ def _positive_number(body: Mapping[str, Any], key: str) -> float | None:
         return None
     # The upper bound also refuses infinity, and integers that no float can hold.
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e18:
-        raise InvalidInputError(f"{key} must be a positive number")
+        raise InvalidInputError(_wanted(body, key, "a positive number"))
     return float(value)
+
+
+def _wanted(body: Mapping[str, Any], key: str, usual: str) -> str:
+    """What `key` takes, in a sentence: of a backend that trains weights its own range."""
+    trains = _text(body, "backend") in get_args(Backend)
+    return (range_of(key) if trains else None) or f"{key} must be {usual}"

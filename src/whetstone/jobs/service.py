@@ -23,6 +23,7 @@ from whetstone.jobs import store
 from whetstone.jobs.backends import BACKENDS, Backend, find_backend
 from whetstone.jobs.event import JOB_CANCELLED, JOB_PROGRESS, draft
 from whetstone.jobs.events import EventLog
+from whetstone.jobs.finetune_backend import check_material
 from whetstone.jobs.launchers.base import Launcher
 from whetstone.jobs.launchers.choice import make_launchers
 from whetstone.jobs.launchers.placement import RAY, launcher_of, place
@@ -189,12 +190,14 @@ class JobService:
         placed = place(options.launcher, options.resources, self._settings)
         chosen = backend.options({**options.more, **options.to_dict()}) | placed
         if options.dataset_id is not None:
-            await self._check_dataset(options.dataset_id, rows_wanted=backend.trains_weights)
+            record = await self._check_dataset(options.dataset_id)
+            if backend.trains_weights:
+                check_material(chosen.get("method", "sft"), record)
         if backend.check is not None and launcher_of(chosen) != RAY:  # what a cluster's nodes have, they know
             await asyncio.to_thread(backend.check, chosen, self._settings)
         return backend, chosen
 
-    async def _check_dataset(self, dataset_id: str, *, rows_wanted: bool) -> None:
+    async def _check_dataset(self, dataset_id: str) -> dict[str, Any]:
         record = await self._datasets.get(dataset_id)
         if record is None:
             raise InvalidInputError(f"Dataset {dataset_id} not found")
@@ -204,8 +207,7 @@ class JobService:
             )
         if record["status"] == "failed":
             raise InvalidInputError(f"Dataset {dataset_id} could not be built; build another one")
-        if rows_wanted and not record["sampleCount"]:
-            raise InvalidInputError(f"Dataset {dataset_id} has no rows to learn from")
+        return record
 
     async def _records(self, rows: Sequence[Row]) -> Records:
         logs = await self._reader.logs(row["id"] for row in rows[:JOBS_WITH_LOGS])

@@ -25,7 +25,7 @@ from types import FrameType
 from typing import Any, NoReturn, TypeAlias
 
 from whetstone import files
-from whetstone.errors import UnavailableError, WhetstoneError
+from whetstone.errors import InterruptedJobError, UnavailableError, WhetstoneError
 from whetstone.jobs.best_so_far import best_so_far, cancelled_sentence
 from whetstone.jobs.event import JOB_CANCELLED, JOB_COMPLETED, JOB_FAILED, JOB_LOG, JOB_STARTED
 from whetstone.jobs.jobfile import JobFile, JobFolder
@@ -37,7 +37,8 @@ from whetstone.settings import Settings
 from whetstone.storable import clean_json
 
 # Runs the job to its end and returns its result (a JSON object; its "message" is the closing sentence).
-# Cancellation reaches it as `asyncio.CancelledError`; a `WhetstoneError` fails the job with its message.
+# Cancellation reaches it as `asyncio.CancelledError`; a `WhetstoneError` fails the job with its message, but for
+# `InterruptedJobError`, which ends this attempt only.
 BackendFunction: TypeAlias = Callable[[JobFile, Reporter], Awaitable[dict[str, Any]]]
 
 COMPLETED, FAILED, CANCELLED, WITHOUT_OUTCOME = 0, 1, 2, 75
@@ -88,6 +89,9 @@ async def _work(order: JobFile, folder: JobFolder, reporter: EventReporter) -> i
         traceback.print_exc()
         if folder.cancel.exists():  # its helpers got the signal first
             return _leave(folder, reporter)
+        if isinstance(error, InterruptedJobError):
+            reporter.log(error.message)
+            return WITHOUT_OUTCOME
         reporter.event(JOB_FAILED, failure_sentence(error))
         return FAILED
     finally:
@@ -120,9 +124,11 @@ def _be_considerate(reporter: EventReporter) -> None:
     offer_to_the_kernel()
 
     def end(reason: str) -> None:
-        reporter.event(JOB_FAILED, reason)
-        end_children()
-        _exit(FAILED)
+        try:
+            reporter.event(JOB_FAILED, reason)
+        finally:  # also when the disk is full
+            end_children()
+            _exit(FAILED)
 
     watch_memory(allowed_memory(settings), end)
 

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from whetstone.finetune.backends import availability
-from whetstone.sample.report import Outcome, serve_command
+from whetstone.sample.report import Outcome, print_closing
 from whetstone.settings import Settings
 
 _BACKEND = "cpu"
@@ -35,32 +34,21 @@ def finetune_order(dataset_id: str) -> dict[str, Any]:
 
 
 def print_training(console: Console, outcome: Outcome, *, kept_pid: int | None) -> None:
-    """The closing table, where the files are, and how to go on by hand."""
-    table = Table(show_header=False)
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    for name, value in _lines(outcome):
-        table.add_row(name, value)
-    console.print(table)
+    """The closing table of a trained model."""
     result = outcome.job["result"] or {}
     paths = {
         **result.get("files", {}),
         "model": result.get("outputDir"),
         "job's files": outcome.job["outputDir"],
+        "everything": outcome.folder,
     }
-    for name, path in {**paths, "everything": str(outcome.folder)}.items():
-        if path is not None:
-            console.print(f"{name:<16}{path}", highlight=False, markup=False, soft_wrap=True)
-    if kept_pid is not None:
-        introduction = f"The service goes on at {outcome.url} (stop it with: kill {kept_pid})."
-    else:
-        introduction = f"The service has stopped. Start it again on these files:\n  {serve_command(outcome)}"
     header = '-H "Authorization: Bearer $ELIZA_API_TOKEN" ' if outcome.token else ""
     commands = [
         f"  curl {header}{outcome.url}/api/training/models",
         f"  curl {header}{outcome.url}/api/training/jobs/{outcome.job['id']}/metrics",
     ]
-    console.print("\n" + "\n".join([introduction, *commands]), highlight=False, markup=False, soft_wrap=True)
+    known = [(name, path) for name, path in paths.items() if path is not None]
+    print_closing(console, outcome, _lines(outcome), known, "\n".join(commands), kept_pid=kept_pid)
 
 
 def _lines(outcome: Outcome) -> list[tuple[str, str]]:

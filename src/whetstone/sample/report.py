@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,21 +74,34 @@ def print_dataset(console: Console, dataset: dict[str, Any]) -> None:
 
 
 def print_outcome(console: Console, outcome: Outcome, *, kept_pid: int | None) -> None:
-    """The closing table and the curl commands that do the same by hand."""
+    """The closing table of an optimized prompt."""
+    print_closing(console, outcome, _lines(outcome), _paths(outcome), _by_hand(outcome), kept_pid=kept_pid)
+
+
+def print_closing(
+    console: Console,
+    outcome: Outcome,
+    lines: Iterable[tuple[str, str]],
+    paths: Iterable[tuple[str, object]],
+    by_hand: str,
+    *,
+    kept_pid: int | None,
+) -> None:
+    """A table, where the files are, and the curl commands that do the same by hand."""
     table = Table(show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    for name, value in _lines(outcome):
+    for name, value in lines:
         table.add_row(name, value)
     console.print(table)
     # Whole lines, however narrow the terminal: paths and commands are there to be copied.
-    for name, path in _paths(outcome):
+    for name, path in paths:
         console.print(f"{name:<16}{path}", highlight=False, markup=False, soft_wrap=True)
     if kept_pid is not None:
         introduction = f"The service goes on at {outcome.url} (stop it with: kill {kept_pid}). By hand:"
     else:
-        introduction = f"The service has stopped. Start it again on these files, and go on by hand:\n  {serve_command(outcome)}"
-    console.print(f"\n{introduction}\n{_by_hand(outcome)}", highlight=False, markup=False, soft_wrap=True)
+        introduction = f"The service has stopped. Start it again on these files, and go on by hand:\n  {_serve_command(outcome)}"
+    console.print(f"\n{introduction}\n{by_hand}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _lines(outcome: Outcome) -> list[tuple[str, str]]:
@@ -138,7 +152,7 @@ def _paths(outcome: Outcome) -> list[tuple[str, str]]:
     ]
 
 
-def serve_command(outcome: Outcome) -> str:
+def _serve_command(outcome: Outcome) -> str:
     command = Path(sys.executable).parent / "whetstone"
     return f"{command} serve --port {outcome.url.rpartition(':')[2]} --state-dir {shlex.quote(str(outcome.folder))}"
 

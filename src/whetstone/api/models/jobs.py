@@ -87,7 +87,9 @@ class BestAdapter(WireModel):
 
     path: str = Field(description="Folder of the adapter, in PEFT's layout.")
     step: int
-    loss: float = Field(description="Of the validation rows, in nats a token.")
+    loss: float = Field(
+        description="Mean of the validation rows: of sft in nats a token, of dpo and kto their own loss a row."
+    )
     base_loss: float | None = Field(description="The same of the base model.")
     evaluated_on: str
     decision: Literal["not_gated"]

@@ -15,7 +15,7 @@ MODEL: dict[str, Any] = {
     "jobId": "job-1760000000000-1a2b3c4d",
     "datasetId": "dataset-1760000000000-1a2b3c4d",
     "outputDir": _FOLDER,
-    "modelPath": _FOLDER,
+    "modelPath": None,
     "adapterPath": f"{_FOLDER}/adapter",
     "sourceModel": "SmolLM2-135M-Instruct",
     "backend": "cpu",
@@ -24,7 +24,7 @@ MODEL: dict[str, Any] = {
     "benchmark": {"status": "not_run", "lastRunAt": None, "output": None},
     "available": True,
     "method": "sft",
-    "losses": {"base": 2.41, "tuned": 0.38},
+    "validationLoss": {"base": 2.41, "tuned": 0.38, "last": 0.41},
 }
 
 
@@ -37,7 +37,7 @@ class Benchmark(WireModel):
 
 
 class Model(WireModel):
-    """A trained model. What the job found about it stands beside: method, losses, proof, files, licence of the base."""
+    """A trained model. What the job found about it stands beside: method, validationLoss, proof, files, licence of the base."""
 
     model_config = wire_config(MODEL)
 
@@ -46,8 +46,10 @@ class Model(WireModel):
     job_id: str
     dataset_id: str | None = None
     output_dir: str
-    model_path: str | None
-    adapter_path: str | None
+    model_path: str | None = Field(
+        description="The merged model, a folder or a GGUF file; null unless the job's exports asked for one."
+    )
+    adapter_path: str | None = Field(description="Folder of the adapter, in PEFT's layout.")
     source_model: str = Field(description="The base model by name.")
     backend: str
     ollama_model: str | None

@@ -72,9 +72,13 @@ def check_gguf(path: Path, name: str) -> None:
 
 
 def chat_template(folder: Path) -> str | None:
-    """The folder's chat template: of `chat_template.jinja`, else of `tokenizer_config.json` (its `default` one)."""
+    """The folder's chat template, as transformers finds it; of several the `default` one.
+
+    Of `chat_template.jinja`, else of `chat_template.json`, else of `tokenizer_config.json`.
+    """
     try:
-        return (folder / "chat_template.jinja").read_text("utf-8")
+        if (found := (folder / "chat_template.jinja").read_text("utf-8")).strip():
+            return found
     except (OSError, ValueError):
         pass
     for name in ("chat_template.json", "tokenizer_config.json"):
@@ -84,7 +88,7 @@ def chat_template(folder: Path) -> str | None:
                 found = next((each["template"] for each in found if each["name"] == "default"), None)
         except (OSError, ValueError, AttributeError, KeyError, TypeError):
             continue
-        if isinstance(found, str):
+        if isinstance(found, str) and found.strip():
             return found
     return None
 

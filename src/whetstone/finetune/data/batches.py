@@ -121,9 +121,8 @@ def evaluation_batches(
     examples: Sequence[Example],
     batch_size: int,
     pad_id: int,
-    reference: NDArray[np.float32] | None = None,
 ) -> Iterator[Batch]:
     """All examples once, the longest first: what does not fit into memory fails at the start."""
     rows = sorted(range(len(examples)), key=lambda row: (-examples[row].longest, row))
     for start in range(0, len(rows), batch_size):
-        yield collate(examples, rows[start : start + batch_size], pad_id, reference)
+        yield collate(examples, rows[start : start + batch_size], pad_id)

@@ -20,7 +20,7 @@ from whetstone.files import replacing
 from whetstone.finetune.data.types import Ids, Rendered
 from whetstone.finetune.spec import FineTuneSpec
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the same rows would be tokenised otherwise."""
 
 _DECIDING = ("method", "task", "include_unverified", "train_on", "max_length", "overlong", "seed")
@@ -37,15 +37,23 @@ class Entry:
     sequences: tuple[Rendered, ...]
 
 
-def cache_key(files: Iterable[Path], fingerprint: str, spec: FineTuneSpec) -> str:
-    """SHA-256 (hex) over everything that decides the tokens."""
+def file_digests(files: Iterable[Path]) -> dict[str, str]:
+    """SHA-256 (hex) of each file's bytes, by its name."""
+    found = {}
+    for path in files:
+        with path.open("rb") as file:
+            found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
+def cache_key(files: Mapping[str, str], fingerprint: str, spec: FineTuneSpec) -> str:
+    """SHA-256 (hex) over everything that decides the tokens; `files` are their digests."""
     import tokenizers
     import transformers
 
     digest = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as file:
-            digest.update(f"{path.name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    for name, content in files.items():
+        digest.update(f"{name}\0{content}\n".encode())
     options = {name: getattr(spec, name) for name in _DECIDING}
     versions = [FORMAT, tokenizers.__version__, transformers.__version__]
     digest.update(orjson.dumps([fingerprint, options, versions], option=orjson.OPT_SORT_KEYS))

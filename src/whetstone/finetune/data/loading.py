@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -113,9 +113,16 @@ def _preferences(path: Path, files: Sequence[Path], spec: FineTuneSpec) -> Readi
     return Reading(material, len(rows), len(rows), notes)
 
 
-def _distinct(material: Iterable[Material]) -> Iterator[Material]:
+def _distinct(material: Sequence[Material]) -> Iterator[Material]:
     """With ids that differ: people repeat them in files of their own."""
+    named = {each.id for each in material}
     times: Counter[str] = Counter()
     for each in material:
         times[each.id] += 1
-        yield each if times[each.id] == 1 else replace(each, id=f"{each.id}#{times[each.id]}")
+        if times[each.id] == 1:
+            yield each
+            continue
+        while (name := f"{each.id}#{times[each.id]}") in named:
+            times[each.id] += 1
+        named.add(name)
+        yield replace(each, id=name)

@@ -12,7 +12,7 @@ import structlog
 
 from whetstone.datasets.split import SIDES, Side
 from whetstone.errors import InvalidInputError
-from whetstone.finetune.data.cache import Entry, cache_key, read_cache, write_cache
+from whetstone.finetune.data.cache import Entry, cache_key, file_digests, read_cache, write_cache
 from whetstone.finetune.data.dividing import divided
 from whetstone.finetune.data.fitting import NOT_RENDERABLE, TOO_LONG, Fitted, conversations, fitted
 from whetstone.finetune.data.loading import Reading, read_material, source_files, why_too_few
@@ -30,16 +30,15 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The examples of a job by side, and what became of the rows (see `report.make_report`), as JSON."""
+    """The examples of a job by side, and what became of the rows, as JSON: see `report.make_report`.
+
+    The report's `files` are the SHA-256 of what was read, by name.
+    """
 
     train: tuple[Example, ...]
     validation: tuple[Example, ...]
     test: tuple[Example, ...]
     report: Report
-
-    def of(self, side: Side) -> tuple[Example, ...]:
-        """The examples of one side."""
-        return {"train": self.train, "validation": self.validation, "test": self.test}[side]
 
 
 def prepare(
@@ -50,14 +49,15 @@ def prepare(
     Raises NotFoundError without such a file; InvalidInputError for a malformed line, an unknown task, or too few rows
     (the message counts them and says what to do).
     """
-    files = source_files(path, spec)
+    files = file_digests(source_files(path, spec))
     reading = read_material(path, spec)
     cached = None
     if cache_dir is not None:
         file = cache_dir / f"{cache_key(files, tokenizer.fingerprint, spec)}.npz"
         cached = read_cache(file)
     if cached is None or any(entry.index >= len(reading.material) for entry in cached[0]):
-        cached = _tokenised(reading, spec, tokenizer)
+        entries, report = _tokenised(reading, spec, tokenizer)
+        cached = entries, report | {"files": files}
         if cache_dir is not None:
             _keep(file, *cached)
     return _prepared(reading.material, *cached)
@@ -84,7 +84,12 @@ def _prepared(material: Sequence[Material], entries: Sequence[Entry], report: Re
 
 def _tokenised(reading: Reading, spec: FineTuneSpec, tokenizer: ChatTokenizer) -> tuple[list[Entry], Report]:
     material, notes = list(reading.material), list(reading.notes)
-    if any(each.side is None for each in material):
+    if without := sum(each.side is None for each in material):
+        if without < len(material):
+            raise InvalidInputError(
+                f"{without} of {len(material)} rows name no side: name train, validation or test in the split of all "
+                "rows, or leave it out of all"
+            )
         material, note = divided(material, spec.seed)
         notes.append(note)
     place = {each.id: index for index, each in enumerate(material)}

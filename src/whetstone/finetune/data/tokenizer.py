@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from whetstone.errors import InvalidInputError
+from whetstone.finetune.bases.checks import chat_template
 from whetstone.finetune.data.messages import Chat, normal_chat, normal_tools
 from whetstone.finetune.data.template import ChatTemplate, Learn, NotRenderableError, Span, Text, Tools
 from whetstone.finetune.data.types import Ids, Mask, Rendered
@@ -45,7 +46,7 @@ class ChatTokenizer:
 
     A token is learnt when any of its characters belongs to what the assistant said, the token that ends its turn
     included: where a token straddles the border, the model has to produce it to begin its answer. The text of a
-    special token inside a message is encoded as ordinary text, so that no message can forge a turn.
+    special token inside a message or a tool is encoded as ordinary text, so that none can forge a turn.
     """
 
     def __init__(self, content: bytes, config: Mapping[str, Any], template: str, fingerprint: str) -> None:
@@ -87,7 +88,7 @@ class ChatTokenizer:
                 f"{folder.name} has no tokenizer.json: choose a model with a fast tokenizer"
             )
         config = {**_json(folder / "special_tokens_map.json"), **_json(folder / "tokenizer_config.json")}
-        template = _template(folder, config)
+        template = chat_template(folder)
         if template is None:
             raise InvalidInputError(
                 f"{folder.name} has no chat template: choose a model that was made for chat (an instruct model)"
@@ -204,25 +205,29 @@ class ChatTokenizer:
 
     def _rendered(self, chat: Conversation) -> Text | NotRenderableError:
         try:
-            return self._template.conversation(self._safe(chat.messages), chat.tools, chat.learn)
+            return self._template.conversation(self._safe(chat.messages), self._safe(chat.tools), chat.learn)
         except NotRenderableError as error:
             return error.with_traceback(None)
 
     def _rendered_prompt(self, chat: Conversation) -> str | NotRenderableError:
         try:
-            return self._template.prompt(self._safe(chat.messages), chat.tools)
+            return self._template.prompt(self._safe(chat.messages), self._safe(chat.tools))
         except NotRenderableError as error:
             return error.with_traceback(None)
 
     def _safe(self, value: Any) -> Any:
-        """Messages with a placeholder for each special token's text in them."""
+        """Messages or tools with a placeholder for each special token's text in them."""
         if isinstance(value, str):
             pattern = self._special_text
             return pattern.sub(lambda found: self._special[found.group()], value) if pattern else value
         if isinstance(value, list):
             return [self._safe(each) for each in value]
         if isinstance(value, dict):
-            return {key: self._safe(each) for key, each in value.items()}
+            # Keys that a template asks for are words; others (a parameter's name, say) are somebody's text.
+            return {
+                key if key.isidentifier() else self._safe(key): self._safe(each)
+                for key, each in value.items()
+            }
         return value
 
     def _encode(self, texts: Sequence[str]) -> Iterator[tuple[Ids, Ids]]:
@@ -264,17 +269,6 @@ def _masked(encoded: tuple[Ids, Ids], spans: Sequence[Span]) -> Rendered:
 def _named(value: Any) -> str | None:
     text = value.get("content") if isinstance(value, Mapping) else value
     return text if isinstance(text, str) else None
-
-
-def _template(folder: Path, config: Mapping[str, Any]) -> str | None:
-    path = folder / "chat_template.jinja"
-    if path.is_file():
-        return path.read_text(encoding="utf-8")
-    found = _json(folder / "chat_template.json").get("chat_template") or config.get("chat_template")
-    if isinstance(found, list):
-        named = {each.get("name"): each.get("template") for each in found if isinstance(each, Mapping)}
-        found = named.get("default") or next(iter(named.values()), None)
-    return found if isinstance(found, str) and found.strip() else None
 
 
 def _json(path: Path) -> dict[str, Any]:

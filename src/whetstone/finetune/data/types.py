@@ -46,6 +46,11 @@ class Example:
     row: dict[str, Any]
 
     @property
+    def unverified(self) -> bool:
+        """Whether nobody knows the row's answer to be right: it may be learnt, and must not judge what was learnt."""
+        return (self.row.get("metadata") or {}).get("verified") is False
+
+    @property
     def tokens(self) -> int:
         """Tokens of all sequences."""
         return sum(each.tokens for each in self.sequences)

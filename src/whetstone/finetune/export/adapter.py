@@ -10,16 +10,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import orjson
 
 from whetstone.errors import InvalidInputError, NotAvailableError
+from whetstone.finetune.adapter_files import CONFIG, WEIGHTS
 from whetstone.finetune.export.tensors import Floats, Tensor, tensors
-
-WEIGHTS: Final = "adapter_model.safetensors"
-CONFIG: Final = "adapter_config.json"
 
 _PREFIX = "base_model.model."
 _PARTS = (".lora_A.weight", ".lora_B.weight", ".lora_magnitude_vector")

@@ -19,9 +19,9 @@ class ModelBuild:
 
     `adapter`: folder with adapter_model.safetensors and adapter_config.json. `data`: the report of
     `data.prepare.Prepared`. `results`: figures of the training, JSON; the card knows `steps`, `seconds`, `stopped`,
-    `validationLoss` ({"base", "tuned"}, nats a token) and `proof` (`proof.prove.Proof.to_dict`). `engine`:
+    `validationLoss` ({"base", "tuned"}) and `proof` (`proof.prove.Proof.to_dict`). `engine`:
     `Engine.describe`. `created_at`: ISO time. `spoken`: a few greedy answers of the trained model, which llama.cpp is
-    asked to repeat where it is installed. `partial`: the job was cancelled, and this is its best adapter until then.
+    asked to repeat where it is installed, on `threads` (None: the engine knows no such number).
     """
 
     model_id: str
@@ -34,17 +34,13 @@ class ModelBuild:
     engine: Mapping[str, Any]
     created_at: str
     metrics: Path | None = None
-    command: Sequence[str] = ()
     spoken: Sequence[Spoken] = ()
-    threads: int = 1
-    partial: bool = False
-    tools_dir: Path | None = None
-    """Where llama.cpp's converter may lie; none: `tools` beside the folder of the models."""
+    threads: int | None = 1
 
     @property
     def converter(self) -> Path:
         """Folder of llama.cpp's converter, installed with `pip install --target`."""
-        return (self.tools_dir or self.models_dir.parent / "tools") / CONVERTER
+        return self.models_dir.parent / "tools" / CONVERTER
 
     @property
     def base_name(self) -> str:

@@ -16,6 +16,9 @@ _METHODS = {
     "kto": "preferences (KTO)",
 }
 
+_LOSSES = {"sft": "nats a token", "dpo": "mean of the pairs", "kto": "mean of the rows"}
+"""What the validation loss of each method is."""
+
 
 def card(build: ModelBuild, forms: Mapping[str, str], notes: list[str]) -> str:
     """The card's text; `forms` names the forms that the folder has, `notes` what it lacks and why."""
@@ -48,15 +51,12 @@ def _front_matter(build: ModelBuild) -> str:
 def _what(build: ModelBuild) -> str:
     spec = build.spec
     kind = "DoRA" if spec.use_dora else "LoRA"
-    text = (
+    return (
         f"A {kind} adapter (rank {spec.lora_rank}, alpha {spec.lora_alpha}"
         f"{', rank-stabilised' if spec.use_rslora else ''}) of {_line(build.base_name)}, "
         f"trained by Whetstone: {_METHODS[spec.method]}. All options, versions and digests are in recipe.json, the "
         "losses of each step in metrics.jsonl.\n"
     )
-    if build.partial:
-        text += "\nThe training was cancelled; this is the best adapter that it had until then.\n"
-    return text
 
 
 def _data(build: ModelBuild) -> str:
@@ -71,7 +71,7 @@ def _data(build: ModelBuild) -> str:
         lines += ["| Task | Rows |", "| --- | ---: |"]
         lines += [f"| {_line(task)} | {_rows(count)} |" for task, count in sorted(tasks.items())]
         lines.append("")
-    passed = privacy(build.spec.dataset_dir)
+    passed = privacy(build)
     lines.append(
         f"The rows passed Whetstone's privacy filter, version {_line(str(passed['filterVersion']))}.\n"
         if passed
@@ -90,7 +90,7 @@ def _results(build: ModelBuild) -> str:
     if isinstance(loss := results.get("validationLoss"), Mapping):
         base, tuned = loss.get("base"), loss.get("tuned")
         delta = tuned - base if base is not None and tuned is not None else None
-        lines.append(_row("Validation loss (nats a token)", base, tuned, delta, None))
+        lines.append(_row(f"Validation loss ({_LOSSES[build.spec.method]})", base, tuned, delta, None))
     proof = results.get("proof")
     if isinstance(proof, Mapping):
         if isinstance(held := proof.get("loss"), Mapping):
@@ -107,6 +107,11 @@ def _results(build: ModelBuild) -> str:
     if len(lines) == 2:
         return "Nothing was measured.\n"
     lines.append("")
+    if build.spec.quantization == "4bit":
+        lines.append(
+            "Base and tuned model were measured with the base's weights in 4 bits. What follows loads the base in full "
+            "precision, where the figures may differ.\n"
+        )
     if isinstance(proof, Mapping) and proof.get("decision"):
         lines.append(f"Decision of the gate: {_line(str(proof['decision']))}.\n")
     return "\n".join(lines)

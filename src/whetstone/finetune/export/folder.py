@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,18 @@ import numpy as np
 import orjson
 import structlog
 
-from whetstone.errors import ConflictError, InvalidInputError, NotAvailableError, WhetstoneError
+from whetstone.errors import (
+    ConflictError,
+    InvalidInputError,
+    NotAvailableError,
+    UnavailableError,
+    WhetstoneError,
+)
 from whetstone.files import sync_directory, write_atomic, write_json
+from whetstone.finetune.adapter_files import CONFIG, WEIGHTS
 from whetstone.finetune.export import manifest as places
 from whetstone.finetune.export import verify
-from whetstone.finetune.export.adapter import CONFIG, WEIGHTS, Adapter
+from whetstone.finetune.export.adapter import Adapter
 from whetstone.finetune.export.architectures import Architecture
 from whetstone.finetune.export.build import ModelBuild
 from whetstone.finetune.export.card import card
@@ -27,7 +34,7 @@ from whetstone.finetune.export.manifest import ModelFolder, read_model, write_ma
 from whetstone.finetune.export.merged import TOKENIZER_FILES, copy_file, copy_files, write_merged
 from whetstone.finetune.export.recipe import recipe
 from whetstone.finetune.export.tensors import tensors, weight_files
-from whetstone.finetune.failures import check_disk
+from whetstone.finetune.failures import check_disk, is_full
 
 _log = structlog.get_logger(__name__)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
@@ -37,9 +44,9 @@ _SPARE_BYTES = 16 << 20
 def write_model(build: ModelBuild) -> ModelFolder:
     """The folder `<models_dir>/<model_id>/` with everything that the job leaves; one that is there is returned.
 
-    A form that cannot be had (merged, GGUF) leaves a note in the manifest instead; the adapter always is. Raises
-    `InvalidInputError` for a broken adapter, `UnavailableError` when the disk is too full, `ConflictError` when
-    something else is at its place. Whatever is raised, nothing is left there.
+    A form that cannot be had (merged, GGUF), or for which there is no room, leaves a note in the manifest instead; the
+    adapter always is. Raises `InvalidInputError` for a broken adapter, `UnavailableError` when the disk is too full
+    even for that, `ConflictError` when something else is at its place. Whatever is raised, nothing is left there.
     """
     if not _ID.fullmatch(build.model_id):
         raise InvalidInputError("A model's id is letters, digits, dots, dashes and underscores")
@@ -51,10 +58,10 @@ def write_model(build: ModelBuild) -> ModelFolder:
     build.models_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     partial = build.models_dir / f".{build.model_id}.partial"
     shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed
-    check_disk(needed_bytes(build), build.models_dir)
+    exports = _exports_with_room(build)
     partial.mkdir(mode=0o700)
     try:
-        content = _Writer(build, partial).write()
+        content = _Writer(build, partial, exports).write()
         partial.rename(target)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
@@ -63,28 +70,44 @@ def write_model(build: ModelBuild) -> ModelFolder:
     return ModelFolder(build.model_id, target, content)
 
 
-def needed_bytes(build: ModelBuild) -> int:
-    """About what the folder will take on the disk, while it is written."""
+def _exports_with_room(build: ModelBuild) -> tuple[str, ...]:
+    """All exports that were asked for, or none; raises `UnavailableError` without room for the adapter itself."""
+    check_disk(needed_bytes(build, ()), build.models_dir)
+    exports = tuple(build.spec.exports)
+    try:
+        check_disk(needed_bytes(build, exports), build.models_dir)
+    except UnavailableError:
+        return ()
+    return exports
+
+
+def needed_bytes(build: ModelBuild, exports: Sequence[str]) -> int:
+    """About what the folder with these exports will take on the disk, while it is written."""
     adapter = (build.adapter / WEIGHTS).stat().st_size
     total = 3 * adapter + _SPARE_BYTES  # PEFT, and GGUF in F32 of what may be half as wide
-    if not build.spec.exports:
+    if not exports:
         return total
     weights = [each for path in weight_files(build.base.folder) for each in tensors(path).values()]
     merged = sum(each.raw.nbytes for each in weights)
     halves = 2 * sum(each.raw.nbytes // (4 if each.dtype == "F32" else 2) for each in weights)
-    if "merged" in build.spec.exports or build.base.gguf is None:
+    if "merged" in exports or build.base.gguf is None:
         total += merged
-    return total + (halves if "gguf" in build.spec.exports else 0)
+    return total + (halves if "gguf" in exports else 0)
 
 
 class _Writer:
     """Fills one folder."""
 
-    def __init__(self, build: ModelBuild, folder: Path) -> None:
+    def __init__(self, build: ModelBuild, folder: Path, exports: Sequence[str]) -> None:
         self._build = build
+        self._exports = exports
         self._folder = folder
         self._forms = {"adapter": places.ADAPTER}
-        self._notes: list[str] = []
+        self._notes = [
+            f"{places.FORMS[form]} was left out, because the disk has no room for it"
+            for form in build.spec.exports
+            if form not in exports
+        ]
         self._checks: list[verify.Check] = []
 
     def write(self) -> dict[str, Any]:
@@ -98,6 +121,20 @@ class _Writer:
         if adapter is not None:
             self._write_forms(adapter)
             self._ask_llama()
+        try:
+            return self._finish()
+        except OSError as error:
+            if not is_full(error) or len(self._forms) == 1:
+                raise
+        for form in [name for name in self._forms if name != "adapter"]:
+            self._drop(form, f"{places.FORMS[form]} was not kept, because the disk is full")
+        return self._finish()
+
+    def _finish(self) -> dict[str, Any]:
+        """The files that tell of the others; returns the manifest."""
+        build, folder = self._build, self._folder
+        if (gguf := folder / "gguf").is_dir() and not any(gguf.iterdir()):
+            gguf.rmdir()
         if build.metrics is not None and build.metrics.is_file():
             copy_file(build.metrics, folder / places.METRICS)
         write_json(folder / places.RECIPE, recipe(build))
@@ -107,7 +144,6 @@ class _Writer:
             {
                 "modelId": build.model_id,
                 "createdAt": build.created_at,
-                "partial": build.partial,
                 "forms": self._forms,
                 "checks": [check.to_dict() for check in self._checks],
                 "notes": self._notes,
@@ -150,24 +186,25 @@ class _Writer:
         return adapter
 
     def _write_forms(self, adapter: Adapter) -> None:
-        build, folder = self._build, self._folder
-        config, exports = build.base.config, build.spec.exports
-        (folder / "gguf").mkdir()
+        build = self._build
+        config, exports = build.base.config, self._exports
         self._form("ggufAdapter", lambda path: self._gguf_adapter(adapter, path))
         if "merged" in exports:
             self._form("merged", lambda path: self._merged(adapter, path))
         if "gguf" in exports:
             self._form("gguf", lambda path: self._gguf_model(adapter, Architecture.of(config), path))
-        if not any((folder / "gguf").iterdir()):
-            (folder / "gguf").rmdir()
 
     def _form(self, name: str, make: Callable[[Path], list[verify.Check]]) -> None:
         """Write and check one form; what cannot be had, or reads back wrong, leaves a note and no file."""
         path = self._folder / places.FORMS[name]
         try:
+            path.parent.mkdir(exist_ok=True)
             checks = make(path)
         except WhetstoneError as error:
             self._drop(name, error.message)
+            return
+        except Exception as error:  # whatever the makers of a form raise: the training is not lost for it
+            self._drop(name, f"{places.FORMS[name]} could not be made ({_kind(error)})")
             return
         self._checks += checks
         if failed := next((check for check in checks if not check.passed), None):
@@ -232,11 +269,22 @@ class _Writer:
             name = f"llama.cpp says the same with {places.FORMS[form]}"
             try:
                 check = verify.says_the_same(
-                    name, model, build.spoken, adapter=adapter, threads=build.threads
+                    name, model, build.spoken, adapter=adapter, threads=build.threads or 1
                 )
             except WhetstoneError as error:
                 self._drop(form, error.message)
                 continue
+            except Exception as error:  # nothing is known of the file then, and it was read back right
+                _log.warning("model_form_not_asked", form=form, error=type(error).__name__)
+                self._notes.append(
+                    f"{places.FORMS[form]} was not tried in llama.cpp ({type(error).__name__})"
+                )
+                continue
             self._checks.append(check)
             if not check.passed:
                 self._notes.append(f"{places.FORMS[form]} answers differently in llama.cpp: {check.detail}")
+
+
+def _kind(error: Exception) -> str:
+    """What of an error of others goes into a model's folder: its text may name paths."""
+    return "the disk is full" if is_full(error) else type(error).__name__

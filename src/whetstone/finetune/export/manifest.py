@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import file_digest
@@ -11,7 +10,7 @@ from typing import Any, Final
 
 import orjson
 
-from whetstone.files import sync_directory, write_json
+from whetstone.files import sync_directory, sync_file, write_json
 
 MANIFEST: Final = "manifest.json"
 SCHEMA: Final = "whetstone.model.v1"
@@ -78,7 +77,8 @@ def write_manifest(folder: Path, about: Mapping[str, Any]) -> dict[str, Any]:
     """Write manifest.json over all files of `folder`, which become durable and their owner's alone."""
     files = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        _seal(path)
+        path.chmod(0o600)
+        sync_file(path)
         files.append(
             {
                 "name": path.relative_to(folder).as_posix(),
@@ -92,15 +92,6 @@ def write_manifest(folder: Path, about: Mapping[str, Any]) -> dict[str, Any]:
         directory.chmod(0o700)
         sync_directory(directory)
     return manifest
-
-
-def _seal(path: Path) -> None:
-    path.chmod(0o600)
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _digest(path: Path) -> str:

@@ -6,7 +6,6 @@ whatever the size of the model, and no framework is needed.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any, Final
 import orjson
 
 from whetstone.errors import NotAvailableError
-from whetstone.files import write_json
+from whetstone.files import sync_file, write_json
 from whetstone.finetune.bases.config import readable_config
 from whetstone.finetune.export.adapter import Adapter
 from whetstone.finetune.export.tensors import (
@@ -101,7 +100,5 @@ def copy_files(source: Path, target: Path, names: tuple[str, ...]) -> None:
 
 def copy_file(source: Path, target: Path) -> None:
     """A durable copy of one file's bytes."""
-    with source.open("rb") as content, target.open("wb") as file:
-        shutil.copyfileobj(content, file, 1 << 20)
-        file.flush()
-        os.fsync(file.fileno())
+    shutil.copyfile(source, target)
+    sync_file(target)

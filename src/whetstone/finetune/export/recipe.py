@@ -30,7 +30,7 @@ _PACKAGES: Final = (
     "gguf",
     "xllamacpp",
 )
-_DATA: Final = ("rows", "tokens", "dropped", "cut", "tasks", "hashes", "notes")
+_DATA: Final = ("rows", "tokens", "dropped", "cut", "tasks", "files", "hashes", "notes")
 
 
 def recipe(build: ModelBuild) -> dict[str, Any]:
@@ -46,7 +46,6 @@ def recipe(build: ModelBuild) -> dict[str, Any]:
         "modelId": build.model_id,
         "jobId": spec.job_id,
         "createdAt": build.created_at,
-        "partial": build.partial,
         "base": {
             "name": build.base_name,
             "kind": base.ref.kind,
@@ -59,11 +58,10 @@ def recipe(build: ModelBuild) -> dict[str, Any]:
         "dataset": {
             "id": spec.dataset_id,
             **{key: build.data[key] for key in _DATA if key in build.data},
-            "privacy": privacy(spec.dataset_dir),
+            "privacy": privacy(build),
         },
         "options": options,
         "seed": spec.seed,
-        "command": list(build.command),
         "engine": dict(build.engine),
         "versions": versions(),
         "hardware": hardware(),
@@ -71,11 +69,19 @@ def recipe(build: ModelBuild) -> dict[str, Any]:
     }
 
 
-def privacy(dataset: Path) -> dict[str, Any] | None:
-    """Which filter the dataset's rows passed, by its attestation; None where there is none (a user's own file)."""
+def privacy(build: ModelBuild) -> dict[str, Any] | None:
+    """Which filter the rows passed, by the attestation beside them.
+
+    None where there is none, and where it does not name every file that was read with the bytes that were read: a
+    user's own file, or one that was edited.
+    """
+    dataset, read = build.spec.dataset_dir, build.data.get("files")
     folder = dataset if dataset.is_dir() else dataset.parent
     try:
         attestation = orjson.loads((folder / ATTESTATION).read_bytes())
+        attested = {each["name"]: each["sha256"] for each in attestation["files"]}
+        if not read or any(attested.get(name) != digest for name, digest in read.items()):
+            return None
         described = attestation["filter"]
         return {"filterVersion": described["version"], "configHash": described.get("configHash")}
     except (OSError, ValueError, KeyError, TypeError):

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import secrets
 import shutil
@@ -97,7 +96,7 @@ def _folder(target: Path) -> Iterator[Path]:
     try:
         yield folder
         for file in folder.iterdir():
-            _sync(file)
+            files.sync_file(file)
         files.sync_directory(folder)
         shutil.rmtree(target, ignore_errors=True)
         folder.rename(target)
@@ -105,14 +104,6 @@ def _folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     files.sync_directory(target.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _name(step: int) -> str:

@@ -14,11 +14,9 @@ from typing import Any
 import orjson
 
 from whetstone.errors import InvalidInputError
+from whetstone.finetune.adapter_files import CONFIG, WEIGHTS
 from whetstone.finetune.on_mlx.runtime import mx
 from whetstone.finetune.spec import FineTuneSpec
-
-WEIGHTS = "adapter_model.safetensors"
-CONFIG = "adapter_config.json"
 
 _PREFIX = "base_model.model."
 _SUFFIXES = {"lora_a": "lora_A.weight", "lora_b": "lora_B.weight", "m": "lora_magnitude_vector"}

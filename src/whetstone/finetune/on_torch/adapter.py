@@ -14,11 +14,10 @@ from peft import get_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 
 from whetstone.errors import InvalidInputError
-from whetstone.finetune.on_torch.lora import CHANGES_BASE
+from whetstone.finetune.adapter_files import CONFIG, WEIGHTS
+from whetstone.finetune.on_torch.limits import CHANGES_BASE
 from whetstone.finetune.spec import FineTuneSpec
 
-WEIGHTS = "adapter_model.safetensors"
-CONFIG = "adapter_config.json"
 _NAME = "default"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import warnings
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,8 @@ from transformers.utils import logging
 from whetstone.errors import InvalidInputError
 from whetstone.finetune.on_torch import attention, fused
 from whetstone.finetune.on_torch.device import Placement
+from whetstone.finetune.on_torch.limits import CHANGES_BASE, check_torch_options
 from whetstone.finetune.spec import FineTuneSpec
-
-CHANGES_BASE = ("pissa", "olora")
-"""First weights that are taken out of the base's: what is trained is the base's remainder and the adapter."""
 
 
 def load(folder: Path, spec: FineTuneSpec, place: Placement) -> Any:
@@ -27,7 +24,7 @@ def load(folder: Path, spec: FineTuneSpec, place: Placement) -> Any:
 
     Raises `InvalidInputError` where the options do not fit this model or this machine.
     """
-    _check(spec)
+    check_torch_options(spec)
     attention.register()
     logging.disable_progress_bar()
     model = _base(folder, spec, place)
@@ -63,19 +60,6 @@ def load(folder: Path, spec: FineTuneSpec, place: Placement) -> Any:
     if spec.gradient_checkpointing:
         _checkpoint_layers(model)
     return tuned.to(place.device) if spec.quantization is None else tuned
-
-
-def _check(spec: FineTuneSpec) -> None:
-    if spec.quantization is not None:
-        if importlib.util.find_spec("bitsandbytes") is None:
-            raise InvalidInputError("quantization needs the package bitsandbytes: install whetstone[cuda]")
-        if spec.init_lora_weights in CHANGES_BASE:
-            raise InvalidInputError(
-                f"initLoraWeights {spec.init_lora_weights} changes the base's weights, which 4 bits cannot hold: "
-                "use another one, or no quantization"
-            )
-    if spec.init_lora_weights == "orthogonal" and spec.lora_rank % 2:
-        raise InvalidInputError(f"initLoraWeights orthogonal needs an even loraRank, not {spec.lora_rank}")
 
 
 def _base(folder: Path, spec: FineTuneSpec, place: Placement) -> Any:

@@ -23,7 +23,7 @@ def estimate_memory(
     `config` is the base's config.json; `bf16` says that the device computes in bf16 when `spec.precision` is auto.
     Within about a third of what was measured, for transformers of the llama kind.
     """
-    shape = _Shape(config)
+    shape = Shape(config)
     width = 2 if spec.precision == "bf16" or (spec.precision == "auto" and bf16) else 4
     stored = 0.6 if spec.quantization else width
     weights = shape.layer_weights * stored + shape.outer_weights * width
@@ -41,8 +41,10 @@ def estimate_memory(
     return int(spec.processes * (libraries + weights + adapter + activations + _LOGITS))
 
 
-class _Shape:
-    """The figures of an architecture that its size follows from."""
+class Shape:
+    """The figures of an architecture that its size follows from, by the names that families give them; where a
+    configuration lacks one, what is usual. `vocabulary` is in tokens, the weights are numbers of them.
+    """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         text = config.get("text_config") or config
@@ -56,10 +58,14 @@ class _Shape:
         self.active = _first(text, 1, "num_experts_per_tok")
         inner = _first(text, 4 * self.hidden, "intermediate_size", "n_inner")
         self.inner = _first(text, inner, "moe_intermediate_size") if self.experts > 1 else inner
-        vocabulary = _first(text, 32_000, "vocab_size")
-        self.outer_weights = vocabulary * self.hidden * (1 if text.get("tie_word_embeddings", True) else 2)
+        self.vocabulary = _first(text, 32_000, "vocab_size")
+        self.outer_weights = (
+            self.vocabulary * self.hidden * (1 if text.get("tie_word_embeddings", True) else 2)
+        )
         attention = 2 * self.hidden * (self.queries + self.keys)
-        self.layer_weights = self.layers * (attention + 3 * self.hidden * self.inner * self.experts)
+        feed_forward = 3 * self.hidden * self.inner
+        self.layer_weights = self.layers * (attention + feed_forward * self.experts)
+        self.used_weights = self.layers * (attention + feed_forward * self.active)  # by one token
 
     def adapter_weights(self, spec: FineTuneSpec) -> int:
         """Trained numbers."""

@@ -76,8 +76,11 @@ class Helper:
         self.engine.load_adapter(Path(content["folder"]))
         return None, []
 
-    def _facts(self, _: dict[str, Any], __: list[Any]) -> tuple[Any, list[Any]]:
-        return {"peak": self.engine.peak_memory(), "adapter": self.engine.weights.digest()}, []
+    def _peak_memory(self, _: dict[str, Any], __: list[Any]) -> tuple[Any, list[Any]]:
+        return self.engine.peak_memory(), []
+
+    def _digest(self, _: dict[str, Any], __: list[Any]) -> tuple[Any, list[Any]]:
+        return self.engine.weights.digest(), []
 
 
 def main() -> None:

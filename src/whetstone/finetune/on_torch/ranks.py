@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from whetstone.errors import InvalidInputError, UnavailableError
+from whetstone.errors import InterruptedJobError, InvalidInputError, UnavailableError
 from whetstone.finetune.data.types import Batch
 from whetstone.finetune.engine import Engine, StepResult
 from whetstone.finetune.on_torch import state, wire
@@ -39,7 +39,8 @@ def open_engine(base_folder: Path, spec: FineTuneSpec, settings: Settings) -> En
 class DataParallelEngine(Engine):
     """See `Engine`; equal to one process up to the order of additions, dropout apart.
 
-    Every method raises `UnavailableError` when a helper process has ended.
+    Every method raises `InterruptedJobError` when a helper process was killed, and `UnavailableError` when it ended
+    otherwise.
     """
 
     def __init__(self, base_folder: Path, spec: FineTuneSpec, settings: Settings) -> None:
@@ -66,7 +67,7 @@ class DataParallelEngine(Engine):
 
     def _check_equal(self) -> None:
         wanted = self._main.weights.digest()
-        if any(facts["adapter"] != wanted for facts, _ in self._ask({"do": "facts"})):
+        if any(found != wanted for found, _ in self._ask({"do": "digest"})):
             raise UnavailableError(
                 "The processes of this job did not come to the same adapter; use processes 1"
             )
@@ -158,7 +159,7 @@ class DataParallelEngine(Engine):
 
     def peak_memory(self) -> int:
         """Of all processes together."""
-        return self._main.peak_memory() + sum(facts["peak"] for facts, _ in self._ask({"do": "facts"}))
+        return self._main.peak_memory() + sum(found for found, _ in self._ask({"do": "peak_memory"}))
 
     def describe(self) -> dict[str, Any]:
         return self._main.describe() | {"processes": self.spec.processes}
@@ -244,9 +245,11 @@ class _Helper:
 
     def _gone(self) -> Any:
         code = self._process.wait()
-        how = f"by signal {-code}" if code < 0 else f"with code {code}"
+        if code < 0:
+            raise InterruptedJobError(f"A helper process of this job was ended by signal {-code}")
         raise UnavailableError(
-            f"A helper process of this job ended {how}; start the job again, it goes on from its last checkpoint"
+            f"A helper process of this job ended with code {code}; output.log in the job's folder says why. "
+            "Use processes 1 to do without helpers"
         )
 
     def close(self) -> None:

@@ -63,7 +63,7 @@ def answer_all(
         try:
             found.append(Answered(question, base, tuned, _score(question, base), _score(question, tuned)))
         except MetricError as error:
-            failed[error.message] += 1
+            failed[_why(error)] += 1
     notes += [f"{counted(count, count)} not scored: {reason}" for reason, count in failed.items()]
     return found, notes
 
@@ -102,6 +102,12 @@ def _score(question: Question, text: str) -> float:
     """Raises `MetricError`."""
     calls = _calls(text) if question.row.expected.tool_calls else ()
     return question.scorer.score_now(question.row, Answer("" if calls else text, calls)).value
+
+
+def _why(error: MetricError) -> str:
+    """What of the error may be kept beside a model: the words of a user's own metric may quote rows."""
+    kind = type(error.__cause__).__name__ if error.__cause__ is not None else "its result is no score"
+    return f"the metric {error.metric} failed ({kind})"
 
 
 def _calls(text: str) -> tuple[Mapping[str, Any], ...]:

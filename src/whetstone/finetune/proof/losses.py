@@ -59,17 +59,16 @@ def held_out_losses(
     batch_size: int,
     *,
     seed: int = 0,
-    max_rows: int = MAX_ROWS,
 ) -> Losses:
-    """The losses of at most `max_rows` of the test split's rows as the engine now is.
+    """The losses of at most `MAX_ROWS` of the test split's rows as the engine now is.
 
-    Of preferences the right answer counts: the chosen one (dpo), that of the desirable rows (kto). Rows whose loss is
-    not finite are left out.
+    Of preferences the right answer counts: the chosen one (dpo), that of the desirable rows (kto). Rows whose answer
+    is not verified, or whose loss is not finite, are left out.
     """
-    fit = [example for example in examples if example.desirable is not False]
+    fit = [example for example in examples if example.desirable is not False and not example.unverified]
     wanted = [
         replace(example, sequences=example.sequences[:1], desirable=None)
-        for example in spread(fit, lambda example: example, max_rows, seed)
+        for example in spread(fit, lambda example: example, MAX_ROWS, seed)
     ]
     found: dict[str, float] = {}
     for batch in evaluation_batches(wanted, batch_size, pad_id):

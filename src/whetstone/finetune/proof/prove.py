@@ -21,6 +21,10 @@ from whetstone.optimize.gate.wording import counted
 from whetstone.optimize.rows.loading import MIN_JUDGED_ROWS
 
 _CONFIDENCE = 0.95
+_IN_FOUR_BITS = (
+    "Base and tuned model were measured with the base's weights in 4 bits; over the base in full precision, as the "
+    "model's folder is loaded, the answers may differ."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +82,13 @@ def prove(
     batch_size: int,
     seed: int,
     say: Say,
+    four_bit: bool = False,
 ) -> Proof:
     """Compare the engine's model with and without its adapter on the test split's `examples`.
 
     `base` holds `held_out_losses` of before the training (same `seed`); at most `max_rows` rows are answered by both. `say`
-    hears of the progress between forward passes, and may raise to end it. Takes a second or so beside the engine.
+    hears of the progress between forward passes, and may raise to end it. `four_bit`: the engine holds the base in 4
+    bits. Takes a second or so beside the engine.
     """
     started = time.monotonic()
     loss = None
@@ -91,6 +97,8 @@ def prove(
         tuned = held_out_losses(engine, examples, tokenizer.pad_id, batch_size, seed=seed)
         loss = compare_losses(base, tuned, examples, seed=seed, confidence=_CONFIDENCE)
     fit, notes = questions(examples)
+    if four_bit:
+        notes.append(_IN_FOUR_BITS)
     asked = spread(fit, lambda question: question.example, max_rows, seed)
     answers: list[Answered] = []
     scored = len(fit)

@@ -66,6 +66,8 @@ def questions(examples: Sequence[Example]) -> tuple[list[Question], list[str]]:
 def _unfit(example: Example) -> str | None:
     if example.desirable is False:
         return "their answer was marked as a bad one, and no better one is known"
+    if example.unverified:
+        return "their answer is not verified"
     return None if len(example.prompt) else "the request is empty"
 
 
