@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from jobs_bench import DATASET, Bench
+from optimize_world import rows, write_dataset
+from whetstone.db import Database
 from whetstone.finetune.loop.metrics import read_metrics
 from whetstone.finetune.spec import FineTuneSpec
 from whetstone.jobs.options import JobOptions
+from whetstone.settings import Settings
 
 
 class Recorder:
@@ -52,6 +57,22 @@ def curve(job_dir: Path) -> list[tuple[int, float | None, float | None]]:
     return [
         (each["step"], each.get("loss"), each["evalLoss"]) for each in read_metrics(job_dir / "metrics.jsonl")
     ]
+
+
+@asynccontextmanager
+async def training_bench(folder: Path, settings: Settings, **changes: Any) -> AsyncIterator[Bench]:
+    """A running job service with a dataset to learn, its database and caches in `folder`."""
+    database = Database(f"sqlite+aiosqlite:///{folder / 'whetstone.db'}")
+    await database.open()
+    changes = {"train_threads": 1, "cache_home": folder / "cache", **changes}
+    bench = Bench(database, settings.model_copy(update=changes))
+    await bench.open()
+    write_dataset(bench.datasets.directory(DATASET), rows(60))
+    try:
+        yield bench
+    finally:
+        await bench.close()
+        await database.close()
 
 
 async def start(bench: Bench, base: Path, **options: Any) -> str:

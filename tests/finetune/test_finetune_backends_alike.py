@@ -28,7 +28,9 @@ def rows(tmp_path: Path) -> Path:
 
 async def job(base: Path, rows: Path, settings: Settings, name: str, **options: Any) -> dict[str, Any]:
     folder = settings.training_dir / "jobs" / name
-    spec = spec_of(base, rows, folder, precision="fp32", testRows=100, **options).model_copy(update={"job_id": name})
+    spec = spec_of(base, rows, folder, precision="fp32", testRows=100, **options).model_copy(
+        update={"job_id": name}
+    )
     return await run(spec, Recorder(), settings)
 
 

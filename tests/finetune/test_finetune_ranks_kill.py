@@ -8,11 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from finetune_jobs import job_curve, start, steps_done
-from jobs_bench import DATASET, Bench
+from finetune_jobs import job_curve, start, steps_done, training_bench
+from jobs_bench import Bench
 from lm_tools import wait_until
-from optimize_world import rows, write_dataset
-from whetstone.db import Database
 from whetstone.settings import Settings
 
 STEPS = 60
@@ -20,18 +18,8 @@ STEPS = 60
 
 @pytest.fixture
 async def bench(tmp_path: Path, settings: Settings) -> AsyncIterator[Bench]:
-    """A job service with a dataset to learn."""
-    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'whetstone.db'}")
-    await database.open()
-    changes = {"train_threads": 1, "cache_home": tmp_path / "cache"}
-    bench = Bench(database, settings.model_copy(update=changes))
-    await bench.open()
-    write_dataset(bench.datasets.directory(DATASET), rows(40))
-    try:
+    async with training_bench(tmp_path, settings) as bench:
         yield bench
-    finally:
-        await bench.close()
-        await database.close()
 
 
 @pytest.mark.slow

@@ -77,8 +77,8 @@ def chat_template(folder: Path) -> str | None:
     Of `chat_template.jinja`, else of `chat_template.json`, else of `tokenizer_config.json`.
     """
     try:
-        if (found := (folder / "chat_template.jinja").read_text("utf-8")).strip():
-            return found
+        if (text := (folder / "chat_template.jinja").read_text("utf-8")).strip():
+            return text
     except (OSError, ValueError):
         pass
     for name in ("chat_template.json", "tokenizer_config.json"):
