@@ -27,6 +27,7 @@ from whetstone.finetune.loop.schedule import validation_interval
 from whetstone.finetune.loop.training import LoopState, StoppedError, Training, TrainingData
 from whetstone.finetune.loop.validation import Validation, reference_log_probabilities, validation_rows
 from whetstone.finetune.machine_check import check_machine, check_room
+from whetstone.finetune.outcome import figures, result
 from whetstone.finetune.proof.losses import held_out_losses
 from whetstone.finetune.proof.prove import Proof, prove
 from whetstone.finetune.spec import FineTuneSpec
@@ -135,7 +136,7 @@ class _Job:
     def _data(self) -> TrainingData:
         spec, prepared, plan = self._spec, self._ground.prepared, self._ground.plan
         looks = 1 + plan.total_steps // validation_interval(spec, plan.total_steps)
-        trained = plan.total_steps * plan.batch_size * spec.gradient_accumulation
+        trained = plan.total_steps * plan.rows_per_step
         watched = validation_rows(prepared.validation, spec, trained, looks)
         pad_id = self._ground.tokenizer.pad_id
         return TrainingData(
@@ -163,22 +164,8 @@ class _Job:
         """Make the model's folder of the best adapter, and the result of the job."""
         spec, ground = self._spec, self._ground
         self._progress.at("finalizing", 0.0, "Writing the model")
-        kept = best.record() or {}
-        losses = {"base": state.base_loss, "tuned": kept.get("loss"), "last": state.last_loss}
-        results = {
-            "method": spec.method,
-            "steps": state.step,
-            "bestStep": kept.get("step"),
-            "epochs": round(ground.plan.epoch(state.step), 3),
-            "stopped": state.ended,
-            "seconds": round(state.seconds, 1),
-            "tokens": state.tokens,
-            "learntTokens": state.learnt_tokens,
-            "peakMemoryBytes": self._engine.peak_memory(),
-            "validationLoss": losses,
-            "proof": proof.to_dict(),
-        }
-        described = self._engine.describe()
+        found = figures(spec, ground, state, best, proof) | {"peakMemoryBytes": self._engine.peak_memory()}
+        engine = self._engine.describe()
         folder = write_model(
             ModelBuild(
                 model_id=model_id(spec.job_id),
@@ -187,38 +174,17 @@ class _Job:
                 base=ground.base,
                 spec=spec,
                 data=ground.prepared.report,
-                results=results,
-                engine=described,
+                results=found,
+                engine=engine,
                 created_at=iso(now_ms()),
                 metrics=spec.job_dir / METRICS_FILE,
                 spoken=self._spoken(),
-                threads=described.get("threads") or 1,
+                threads=engine.get("threads"),
             )
         )
         for note in folder.notes:
             self._progress.log(note)
-        merged = folder.forms.get("merged") or folder.forms.get("gguf")
-        return {
-            "message": _sentence(losses, results, proof),
-            "modelId": folder.model_id,
-            "outputDir": str(folder.path),
-            "modelPath": None if merged is None else str(merged),
-            "adapterPath": str(folder.forms["adapter"]),
-            "sourceModel": spec.model or ground.base.ref.name,
-            "backend": spec.backend,
-            **results,
-            "engine": described,
-            "data": ground.prepared.report,
-            "base": {
-                "name": ground.base.ref.name,
-                "fingerprint": ground.base.fingerprint,
-                "licence": ground.base.licence,
-            },
-            "files": {name: str(path) for name, path in folder.forms.items()},
-            "bytes": folder.total_bytes,
-            "checks": folder.checks,
-            "notes": [*proof.notes, *folder.notes],
-        }
+        return result(spec, ground, found, engine, folder)
 
     def _spoken(self) -> list[Spoken]:
         """A few answers that other readers of the model's files must repeat."""
@@ -241,11 +207,3 @@ def _engine_sentence(engine: Mapping[str, Any]) -> str:
         ". OpenBLAS is missing, which makes this many times slower" if engine.get("blas") == "bundled" else ""
     )
     return f"Training {share} on {engine['device'] or 'the processor'} in {engine['dtype']}{slow}"
-
-
-def _sentence(losses: Mapping[str, Any], results: Mapping[str, Any], proof: Proof) -> str:
-    """What came of the job, for a person."""
-    before, after = losses["base"], losses["tuned"]
-    change = f"{before:.3f} to {after:.3f} after {results['bestStep']} of {results['steps']} steps"
-    learnt = f"Validation loss {change}" if after < before else f"The validation loss did not fall ({change})"
-    return f"{learnt}. {proof.explanation}"
