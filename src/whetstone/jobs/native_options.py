@@ -26,14 +26,14 @@ def native_options(body: Mapping[str, Any]) -> dict[str, Any]:
         field.alias or name for name, field in NativeSpec.model_fields.items() if name not in _NOT_FOR_CLIENTS
     }
     given = {key: value for key, value in body.items() if key in known and not _is_blank(value)}
-    native_spec(given, "", Path(), "", Path())
-    if (optimizer := given.get("optimizer")) is not None:
-        resolve_optimizer(optimizer)
-    if (task := given.get("task")) is not None and task not in task_names():
-        raise InvalidInputError(f"Task '{task}' is not known. Known tasks: {', '.join(task_names())}")
-    if (metric := given.get("metric")) is not None:
-        check_metric_name(metric)
-    _check_rubric(given)
+    # Its values, not those given: what JSON cannot say, such as NaN, is null there.
+    spec = native_spec(given, "", Path(), "", Path())
+    resolve_optimizer(spec.optimizer)
+    if spec.task is not None and spec.task not in task_names():
+        raise InvalidInputError(f"Task '{spec.task}' is not known. Known tasks: {', '.join(task_names())}")
+    if spec.metric is not None:
+        check_metric_name(spec.metric)
+    _check_rubric(spec)
     return given
 
 
@@ -61,12 +61,11 @@ def native_spec(
         raise InvalidInputError("The job's options hold text or numbers that JSON cannot carry") from None
 
 
-def _check_rubric(given: Mapping[str, Any]) -> None:
-    if "rubric" not in given:
+def _check_rubric(spec: NativeSpec) -> None:
+    if spec.rubric is None:
         return
-    Rubric.of(given["rubric"])
-    metric, task = given.get("metric"), given.get("task")
-    chosen = metric or (get_task(task).metric if task else None)
+    Rubric.of(spec.rubric)
+    chosen = spec.metric or (get_task(spec.task).metric if spec.task else None)
     if chosen not in (None, JUDGE):  # nobody would read it
         raise InvalidInputError(f"rubric is for the metric '{JUDGE}'; this job is scored by '{chosen}'")
 
