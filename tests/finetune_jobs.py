@@ -10,7 +10,6 @@ from typing import Any
 
 from jobs_bench import DATASET, Bench
 from optimize_world import rows, write_dataset
-from whetstone.db import Database
 from whetstone.finetune.loop.metrics import read_metrics
 from whetstone.finetune.spec import FineTuneSpec
 from whetstone.jobs.options import JobOptions
@@ -62,17 +61,10 @@ def curve(job_dir: Path) -> list[tuple[int, float | None, float | None]]:
 @asynccontextmanager
 async def training_bench(folder: Path, settings: Settings, **changes: Any) -> AsyncIterator[Bench]:
     """A running job service with a dataset to learn, its database and caches in `folder`."""
-    database = Database(f"sqlite+aiosqlite:///{folder / 'whetstone.db'}")
-    await database.open()
     changes = {"train_threads": 1, "cache_home": folder / "cache", **changes}
-    bench = Bench(database, settings.model_copy(update=changes))
-    await bench.open()
-    write_dataset(bench.datasets.directory(DATASET), rows(60))
-    try:
+    async with Bench.opened(settings.model_copy(update=changes), folder) as bench:
+        write_dataset(bench.datasets.directory(DATASET), rows(60))
         yield bench
-    finally:
-        await bench.close()
-        await database.close()
 
 
 async def start(bench: Bench, base: Path, **options: Any) -> str:

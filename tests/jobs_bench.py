@@ -8,9 +8,10 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import orjson
 import psutil
@@ -75,6 +76,20 @@ class Bench:
             backends={**BACKENDS, "scripted": scripted, "training": training},
             on_model=ModelStore.add,
         )
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, settings: Settings, folder: Path) -> AsyncIterator[Self]:
+        """A running service on a new database in `folder`."""
+        database = Database(f"sqlite+aiosqlite:///{folder / 'whetstone.db'}")
+        await database.open()
+        bench = cls(database, settings)
+        await bench.open()
+        try:
+            yield bench
+        finally:
+            await bench.close()
+            await database.close()
 
     async def open(self) -> None:
         """Add a dataset and start the service."""

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import httpx
 import orjson
@@ -21,19 +18,8 @@ from whetstone.settings import Settings
 class RayBench(Bench):
     """A bench that ends no local processes, as it has none."""
 
-    @classmethod
-    @asynccontextmanager
-    async def opened(cls, settings: Settings, folder: Path) -> AsyncIterator[Self]:
-        """A running service on a new database in `folder`."""
-        database = Database(f"sqlite+aiosqlite:///{folder / 'whetstone.db'}")
-        await database.open()
-        bench = cls(database, settings.model_copy(update={"ray_python": sys.executable}))
-        await bench.open()
-        try:
-            yield bench
-        finally:
-            await bench.close()
-            await database.close()
+    def __init__(self, database: Database, settings: Settings) -> None:
+        super().__init__(database, settings.model_copy(update={"ray_python": sys.executable}))
 
     async def close(self) -> None:
         for job in await self.service.list():

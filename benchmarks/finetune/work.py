@@ -11,10 +11,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from benchmarks.finetune.encoding import IGNORED
 from benchmarks.finetune.recipe import RANK
+
+from whetstone.finetune.on_torch.memory import Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +30,13 @@ class Shapes:
     @classmethod
     def of(cls, model: Path) -> Shapes:
         """By its config.json."""
-        config: dict[str, Any] = json.loads((model / "config.json").read_text(encoding="utf-8"))
-        width, wide = config["hidden_size"], config["intermediate_size"]
-        heads = config["num_attention_heads"]
-        size = config.get("head_dim") or width // heads
-        query, key = heads * size, config.get("num_key_value_heads", heads) * size
+        shape = Shape(json.loads((model / "config.json").read_text(encoding="utf-8")))
+        width, wide, query, key = shape.hidden, shape.inner, shape.queries, shape.keys
         linear = ((width, query), (width, key), (width, key), (query, width))
         return cls(
-            config["num_hidden_layers"],
+            shape.layers,
             (*linear, (width, wide), (width, wide), (wide, width)),
-            (width, config["vocab_size"]),
+            (width, shape.vocabulary),
             query,
         )
 

@@ -1,4 +1,4 @@
-"""How much of the machine this process may take: cores and memory, within the limits of its control groups.
+"""How much of the machine this process may take: cores and memory, within the limits of its control groups, and disk.
 
 A container sees the whole machine in `/proc`; what it may really use stands in its control groups (versions 1
 and 2, kernel documentation `admin-guide/cgroup-v1` and `admin-guide/cgroup-v2`).
@@ -7,11 +7,13 @@ and 2, kernel documentation `admin-guide/cgroup-v1` and `admin-guide/cgroup-v2`)
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 
+GIB = 2**30
 _ROOT = Path("/")
 _NO_LIMIT = 1 << 60  # version 1 writes "no limit" as a number near 2**63
 
@@ -108,3 +110,15 @@ def _number(path: Path) -> int | None:
         return int(path.read_text())
     except (OSError, ValueError):  # absent, or "max"
         return None
+
+
+def free_bytes(folder: Path) -> int:
+    """Bytes that may still be written below `folder`, which need not exist yet."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def size_text(count: int) -> str:
+    """A number of bytes for a person: "1.5 GiB", "12.0 MiB"."""
+    return f"{count / GIB:.1f} GiB" if count >= GIB else f"{count / 2**20:.1f} MiB"

@@ -80,3 +80,8 @@ class TrainSettings(BaseSettings):
         validation_alias="WHETSTONE_RAY_PYTHON",
         description="The Python of the cluster's nodes that has Whetstone: a command, or a path that is the same on all.",
     )
+
+    @property
+    def train_memory_bytes(self) -> int | None:
+        """`train_memory_gb` in bytes."""
+        return None if self.train_memory_gb is None else int(self.train_memory_gb * 2**30)

@@ -21,7 +21,6 @@ from lm_tools import wait_until
 from native_jobs import follows_rules, start
 from openai_peer import OpenAIPeer
 from optimize_world import rows, write_dataset
-from whetstone.db import Database
 from whetstone.settings import Settings
 
 WIDTH = 8
@@ -34,8 +33,6 @@ _log = logging.getLogger(__name__)
 @asynccontextmanager
 async def service(folder: Path, settings: Settings, peer: OpenAIPeer) -> AsyncIterator[Bench]:
     """A job service with a state folder, a database and an LM cache of its own."""
-    database = Database(f"sqlite+aiosqlite:///{folder / 'whetstone.db'}")
-    await database.open()
     changes = {
         "state_dir": folder / "state",
         "lm_provider": "openai",
@@ -45,14 +42,9 @@ async def service(folder: Path, settings: Settings, peer: OpenAIPeer) -> AsyncIt
         "lm_max_retries": 2,
         "max_job_attempts": KILLS_A_JOB + 1,
     }
-    bench = Bench(database, settings.model_copy(update=changes))
-    await bench.open()
-    write_dataset(bench.datasets.directory(DATASET), rows(60))
-    try:
+    async with Bench.opened(settings.model_copy(update=changes), folder) as bench:
+        write_dataset(bench.datasets.directory(DATASET), rows(60))
         yield bench
-    finally:
-        await bench.close()
-        await database.close()
 
 
 async def whole_job(bench: Bench, optimizer: str, seed: int) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from whetstone.errors import UnavailableError, WhetstoneError
 from whetstone.finetune.spec import FineTuneSpec
+from whetstone.machine import free_bytes, size_text
 
-GIB = 2**30
 _OUT_OF_MEMORY = re.compile(
     r"out of memory|can't allocate memory|Unable to allocate|std::bad_alloc", re.IGNORECASE
 )
@@ -55,20 +54,16 @@ def check_memory(needed: int, available: int, what: str) -> None:
     """Raises `UnavailableError` when a job that needs `needed` bytes cannot have them of `what`."""
     if needed > available:
         raise UnavailableError(
-            f"The training would need about {_size(needed)} of memory, and {what} has {_size(available)} "
+            f"The training would need about {size_text(needed)} of memory, and {what} has {size_text(available)} "
             f"to spare. {_SAVING}, or choose a smaller model"
         )
 
 
 def check_disk(needed: int, folder: Path) -> None:
     """Raises `UnavailableError` when the disk under `folder` has fewer than `needed` bytes left."""
-    free = shutil.disk_usage(folder).free
+    free = free_bytes(folder)
     if needed > free:
         raise UnavailableError(
-            f"The job would write about {_size(needed)}, and {folder} has {_size(free)} left. Make room, "
+            f"The job would write about {size_text(needed)}, and {folder} has {size_text(free)} left. Make room, "
             "or ask for fewer exports"
         )
-
-
-def _size(count: int) -> str:
-    return f"{count / GIB:.1f} GiB" if count >= GIB else f"{count / 2**20:.1f} MiB"

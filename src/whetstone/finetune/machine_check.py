@@ -25,11 +25,8 @@ def check_machine(ground: Ground, spec: FineTuneSpec, settings: Settings) -> Non
     """Raises `UnavailableError` when the job would not fit into the memory that is free."""
     needed = needed_memory(ground, spec)
     if spec.backend != "cuda":
-        limit = settings.train_memory_gb
         available = memory_available()
-        check_memory(
-            needed, available if limit is None else min(available, int(limit * 2**30)), "this machine"
-        )
+        check_memory(needed, min(available, settings.train_memory_bytes or available), "this machine")
         return
     devices = availability(settings)["cuda"].devices
     sizes = [device.memory_bytes for device in devices if device.memory_bytes]

@@ -99,14 +99,14 @@ class _Job:
         self._ground = ground
         self._engine = engine
         self._stop = stop
+        self._described = engine.describe()
 
     def run(self) -> dict[str, Any]:
         """Everything, in the order in which a user sees it."""
         spec, engine, ground = self._spec, self._engine, self._ground
-        described = engine.describe()
-        self._progress.log(_engine_sentence(described))
+        self._progress.log(_engine_sentence(self._described))
         if Checkpoints(spec.job_dir).newest() is None:  # else its files are on the disk already
-            check_room(spec, ground.base, described["trainableParameters"])
+            check_room(spec, ground.base, self._described["trainableParameters"])
         self._progress.at("preparing_samples", 0.7, "Measuring the base model on the test rows")
         # Before the first step, and before a checkpoint is loaded: until then the model is the base.
         base_losses = held_out_losses(
@@ -165,7 +165,6 @@ class _Job:
         spec, ground = self._spec, self._ground
         self._progress.at("finalizing", 0.0, "Writing the model")
         found = figures(spec, ground, state, best, proof) | {"peakMemoryBytes": self._engine.peak_memory()}
-        engine = self._engine.describe()
         folder = write_model(
             ModelBuild(
                 model_id=model_id(spec.job_id),
@@ -175,16 +174,16 @@ class _Job:
                 spec=spec,
                 data=ground.prepared.report,
                 results=found,
-                engine=engine,
+                engine=self._described,
                 created_at=iso(now_ms()),
                 metrics=spec.job_dir / METRICS_FILE,
                 spoken=self._spoken(),
-                threads=engine.get("threads"),
+                threads=self._described.get("threads"),
             )
         )
         for note in folder.notes:
             self._progress.log(note)
-        return result(spec, ground, found, engine, folder)
+        return result(spec, ground, found, self._described, folder)
 
     def _spoken(self) -> list[Spoken]:
         """A few answers that other readers of the model's files must repeat."""

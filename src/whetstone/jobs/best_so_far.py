@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from whetstone.finetune.adapter_files import CONFIG, WEIGHTS
+from whetstone.finetune.loop.checkpoints import BEST_FILE
 from whetstone.jobs.jobfile import JobFolder
 from whetstone.optimize.spec import BEST_SO_FAR
 from whetstone.prompts.artifact import NOT_GATED
@@ -43,7 +44,7 @@ def _best_candidate(folder: JobFolder) -> dict[str, Any] | None:
 def _best_adapter(folder: JobFolder) -> dict[str, Any] | None:
     path = folder.best_adapter
     try:
-        record = orjson.loads((path / "best.json").read_bytes())
+        record = orjson.loads((path / BEST_FILE).read_bytes())
     except (OSError, orjson.JSONDecodeError):
         return None
     if not all((path / name).is_file() for name in (WEIGHTS, CONFIG)):

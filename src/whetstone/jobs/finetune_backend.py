@@ -16,7 +16,6 @@ from typing import Any
 import orjson
 import structlog
 
-from whetstone.datasets.tasks import task_names
 from whetstone.errors import (
     ConflictError,
     InvalidInputError,
@@ -30,6 +29,7 @@ from whetstone.finetune.on_mlx.limits import check_mlx_options
 from whetstone.finetune.on_torch.limits import check_gpus, check_torch_options
 from whetstone.finetune.spec import FineTuneSpec
 from whetstone.jobs.launchers.environment import worker_environment
+from whetstone.jobs.options import check_task, picked
 from whetstone.machine import usable_cores
 from whetstone.settings import Settings
 
@@ -46,13 +46,12 @@ _log = structlog.get_logger(__name__)
 
 def finetune_options(body: Mapping[str, Any]) -> dict[str, Any]:
     """The keys of `body` that a fine-tuning job knows, checked; null and blank text count as absent."""
-    known = FineTuneSpec.option_names()
-    given = {key: value for key, value in body.items() if key in known and not _is_blank(value)}
+    given = picked(body, FineTuneSpec.option_names())
     if isinstance(task := given.get("task"), str):
         given["task"] = task.strip()
     finetune_spec(given, "", Path(), "", Path())
-    if (task := given.get("task")) is not None and task not in task_names():
-        raise InvalidInputError(f"Task '{task}' is not known. Known tasks: {', '.join(task_names())}")
+    if (task := given.get("task")) is not None:
+        check_task(task)
     return given
 
 
@@ -168,7 +167,3 @@ def _exception(trouble: bytes) -> str | None:
     lines = trouble.decode(errors="replace").strip().splitlines() or [""]
     found = _EXCEPTION.match(lines[-1])
     return None if found is None else found[0]
-
-
-def _is_blank(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())

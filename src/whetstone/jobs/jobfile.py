@@ -21,6 +21,7 @@ from typing import Any, Self
 import orjson
 
 from whetstone import files
+from whetstone.finetune.loop.checkpoints import BEST
 from whetstone.finetune.loop.metrics import METRICS_FILE
 from whetstone.optimize.spec import BEST_SO_FAR
 
@@ -53,7 +54,7 @@ class JobFolder:
 
     @property
     def best_adapter(self) -> Path:
-        return self.path / "best"
+        return self.path / BEST
 
     @property
     def metrics(self) -> Path:

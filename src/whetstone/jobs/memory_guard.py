@@ -15,13 +15,12 @@ from pathlib import Path
 import psutil
 import structlog
 
-from whetstone.machine import memory_limit
+from whetstone.machine import GIB, memory_limit
 from whetstone.settings import Settings
 
 POLL_SECONDS = 1.0
 NEAR_POLL_SECONDS = 0.1
 _NEAR = 0.8  # of the limit
-GIB = 2**30
 _SHARE_OF_THE_MACHINE = 0.9
 # Killed before anybody else (0: like all, 1000: always first) where memory runs out all the same.
 _KILL_ME_FIRST = 500
@@ -30,9 +29,7 @@ _log = structlog.get_logger(__name__)
 
 def allowed_memory(settings: Settings) -> int:
     """Bytes that a training job may hold."""
-    if settings.train_memory_gb is not None:
-        return int(settings.train_memory_gb * GIB)
-    return int(memory_limit() * _SHARE_OF_THE_MACHINE)
+    return settings.train_memory_bytes or int(memory_limit() * _SHARE_OF_THE_MACHINE)
 
 
 def offer_to_the_kernel() -> None:

@@ -9,8 +9,9 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from whetstone.datasets.tasks import get_task, task_names
+from whetstone.datasets.tasks import get_task
 from whetstone.errors import InvalidInputError
+from whetstone.jobs.options import check_task, picked
 from whetstone.optimize.metrics.registry import JUDGE, check_metric_name
 from whetstone.optimize.metrics.rubric import Rubric
 from whetstone.optimize.spec import BudgetLimits, NativeSpec, resolve_optimizer
@@ -25,12 +26,12 @@ def native_options(body: Mapping[str, Any]) -> dict[str, Any]:
     known = set(_BUDGET_KEYS) | {
         field.alias or name for name, field in NativeSpec.model_fields.items() if name not in _NOT_FOR_CLIENTS
     }
-    given = {key: value for key, value in body.items() if key in known and not _is_blank(value)}
+    given = picked(body, known)
     # Its values, not those given: what JSON cannot say, such as NaN, is null there.
     spec = native_spec(given, "", Path(), "", Path())
     resolve_optimizer(spec.optimizer)
-    if spec.task is not None and spec.task not in task_names():
-        raise InvalidInputError(f"Task '{spec.task}' is not known. Known tasks: {', '.join(task_names())}")
+    if spec.task is not None:
+        check_task(spec.task)
     if spec.metric is not None:
         check_metric_name(spec.metric)
     _check_rubric(spec)
@@ -68,7 +69,3 @@ def _check_rubric(spec: NativeSpec) -> None:
     chosen = spec.metric or (get_task(spec.task).metric if spec.task else None)
     if chosen not in (None, JUDGE):  # nobody would read it
         raise InvalidInputError(f"rubric is for the metric '{JUDGE}'; this job is scored by '{chosen}'")
-
-
-def _is_blank(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())

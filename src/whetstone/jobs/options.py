@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Self, get_args
 
+from whetstone.datasets.tasks import task_names
 from whetstone.errors import InvalidInputError
 from whetstone.finetune.spec import Backend, range_of
 from whetstone.jobs.launchers.placement import check_launcher, check_resources
@@ -78,6 +79,21 @@ _KEYS = {
     "launcher": "launcher",
     "resources": "resources",
 }
+
+
+def picked(body: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
+    """The keys of `body` that a backend knows; null and blank text count as absent."""
+    return {key: value for key, value in body.items() if key in known and not _is_blank(value)}
+
+
+def check_task(task: str) -> None:
+    """Raise `InvalidInputError`, with the known names, for a task that there is not."""
+    if task not in task_names():
+        raise InvalidInputError(f"Task '{task}' is not known. Known tasks: {', '.join(task_names())}")
+
+
+def _is_blank(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
 def _text(body: Mapping[str, Any], key: str) -> str | None:

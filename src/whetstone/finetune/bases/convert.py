@@ -15,9 +15,8 @@ from whetstone.errors import InvalidInputError, NotAvailableError, UnavailableEr
 from whetstone.files import write_json
 from whetstone.finetune.bases.checks import chat_template
 from whetstone.finetune.bases.config import readable_config
-from whetstone.finetune.bases.digests import free_bytes
 from whetstone.finetune.bases.gguf_header import GgufHeader, read_header
-from whetstone.machine import memory_available
+from whetstone.machine import free_bytes, memory_available
 
 _BYTES = 4  # fp32: the packed formats' scales are not exact in bf16
 _MEMORY_FACTOR = 1.5  # the largest tensors are there twice for a moment

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -56,11 +55,3 @@ def fingerprint(folder: Path, config: Mapping[str, Any], digests: Digests) -> st
     }
     encoded = orjson.dumps(content, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
     return hashlib.sha256(encoded).hexdigest()
-
-
-def free_bytes(folder: Path) -> int:
-    """Bytes that may still be written below `folder`, which need not exist yet."""
-    while not folder.exists():
-        folder = folder.parent
-    status = os.statvfs(folder)
-    return status.f_bavail * status.f_frsize

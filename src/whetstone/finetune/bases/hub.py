@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from whetstone.errors import InvalidInputError, NotAvailableError, UnavailableError, WhetstoneError
-from whetstone.finetune.bases.digests import free_bytes
 from whetstone.finetune.bases.hub_cache import DEFAULT_REVISION, hub_cache_dir
 from whetstone.finetune.bases.names import BaseRef
+from whetstone.machine import free_bytes, size_text
 from whetstone.settings import Settings
 
 # Weights without pickle, the tokenizer's files, the model card. Files in subfolders are other formats' copies.
@@ -67,7 +67,7 @@ def download(ref: BaseRef, settings: Settings, say: Callable[[str], None]) -> Pa
         missing = sum(file.file_size or 0 for file in plan if file.will_download)
         if missing:
             _check_disk(missing, cache, ref)
-            say(f"Downloading {ref.location}: {_size(missing)}")
+            say(f"Downloading {ref.location}: {size_text(missing)}")
         return Path(huggingface_hub.snapshot_download(**options))
     except WhetstoneError:
         raise
@@ -78,7 +78,9 @@ def download(ref: BaseRef, settings: Settings, say: Callable[[str], None]) -> Pa
 def _check_disk(missing: int, cache: Path, ref: BaseRef) -> None:
     free = free_bytes(cache)
     if missing + _SPARE_DISK > free:
-        raise UnavailableError(_disk_full(ref, f"{_size(missing)} are needed, {_size(free)} are free"))
+        raise UnavailableError(
+            _disk_full(ref, f"{size_text(missing)} are needed, {size_text(free)} are free")
+        )
 
 
 def _explained(error: Exception, ref: BaseRef, settings: Settings) -> WhetstoneError:
@@ -144,11 +146,7 @@ def _progress(say: Callable[[str], None]) -> type:
                 and now - told >= _TELL_SECONDS
             ):
                 told = now
-                say(f"Downloaded {_size(int(self.n))} of {_size(int(self.total))}")
+                say(f"Downloaded {size_text(int(self.n))} of {size_text(int(self.total))}")
             return True
 
     return Progress
-
-
-def _size(size: int) -> str:
-    return f"{size / 2**30:.1f} GiB" if size >= 1 << 30 else f"{max(size, 1) / 2**20:.1f} MiB"
