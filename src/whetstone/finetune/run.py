@@ -25,7 +25,7 @@ from whetstone.finetune.loop.checkpoints import BestAdapter, Checkpoints
 from whetstone.finetune.loop.metrics import METRICS_FILE
 from whetstone.finetune.loop.schedule import validation_interval
 from whetstone.finetune.loop.training import LoopState, StoppedError, Training, TrainingData
-from whetstone.finetune.loop.validation import Validation, reference_log_probabilities, validation_rows
+from whetstone.finetune.loop.validation import Validation, sequence_log_probabilities, validation_rows
 from whetstone.finetune.machine_check import check_machine, check_room
 from whetstone.finetune.outcome import figures, result
 from whetstone.finetune.proof.losses import held_out_losses
@@ -151,7 +151,7 @@ class _Job:
         if self._spec.method == "sft":
             return None
         self._progress.at("preparing_samples", 0.8, f"Measuring the base model on {len(examples)} rows")
-        return reference_log_probabilities(
+        return sequence_log_probabilities(
             self._engine, examples, self._spec.batch_size, self._ground.tokenizer.pad_id
         )
 

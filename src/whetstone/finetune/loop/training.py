@@ -43,7 +43,6 @@ class LoopState:
     base_loss: float | None = None
     last_loss: float | None = None
     best_loss: float | None = None
-    best_step: int = 0
     looks_without_gain: int = 0
     tokens: int = 0
     learnt_tokens: int = 0
@@ -127,12 +126,13 @@ class Training:
         started = time.monotonic()
         result = self._engine.step(batches, rate)
         seconds = time.monotonic() - started
+        tokens = sum(batch.tokens for batch in batches)
         state.step += 1
         state.seconds += seconds
-        state.tokens += sum(batch.tokens for batch in batches)
+        state.tokens += tokens
         state.learnt_tokens += sum(batch.learnt_tokens for batch in batches)
         self._check(result)
-        self._pace.step(seconds, sum(batch.tokens for batch in batches))
+        self._pace.step(seconds, tokens)
         self._newest = {"loss": result.loss, "gradNorm": result.grad_norm, "learningRate": rate}
 
     def _batches(self, step: int) -> list[Batch]:
@@ -181,7 +181,7 @@ class Training:
         better = state.best_loss is None or loss < state.best_loss
         state.looks_without_gain = 0 if better else state.looks_without_gain + 1
         if better:
-            state.best_loss, state.best_step = loss, state.step
+            state.best_loss = loss
             record = {
                 "step": state.step,
                 "loss": loss,

@@ -45,23 +45,14 @@ class Validation:
         self._spec = spec
         self._pad_id = pad_id
         self._reference = reference
-
-    @property
-    def rows(self) -> int:
-        """How many rows are looked at."""
-        return len(self._examples)
+        self._learnt = sum(int(part.learnt.sum()) for each in examples for part in each.sequences)
 
     def loss(self, engine: Engine) -> float:
         """Of sft the mean negative log-likelihood a learnt token (nats); of dpo and kto the mean loss of a row."""
-        found = np.zeros((len(self._examples), len(self._examples[0].sequences)))
-        tokens = 0
-        for batch in evaluation_batches(self._examples, self._spec.batch_size, self._pad_id):
-            values = engine.log_probabilities(batch).reshape(found.shape[1], -1)
-            found[list(batch.examples)] = values.T
-            tokens += batch.learnt_tokens
+        found = sequence_log_probabilities(engine, self._examples, self._spec.batch_size, self._pad_id)
         if self._reference is None:
-            return -float(found.sum()) / tokens
-        return self._preference_loss(found - self._reference)
+            return -float(found.sum(dtype=np.float64)) / self._learnt
+        return self._preference_loss(found.astype(np.float64) - self._reference)
 
     def _preference_loss(self, ratios: Floats) -> float:
         """`ratios` (rows, 2): log-probability under the policy less that under the base.
@@ -77,10 +68,13 @@ class Validation:
         return float((1 - 1 / (1 + np.exp(-self._spec.beta * signs * (own - divergence)))).mean())
 
 
-def reference_log_probabilities(
+def sequence_log_probabilities(
     engine: Engine, examples: Sequence[Example], batch_size: int, pad_id: int
 ) -> NDArray[np.float32]:
-    """(examples, sequences an example): summed log-probabilities under the engine as it is, before its first step."""
+    """(examples, sequences an example): summed log-probability (nats) of each sequence's learnt tokens.
+
+    Before an engine's first step these are the base model's, the reference of dpo and kto.
+    """
     sequences = len(examples[0].sequences)
     found = np.zeros((len(examples), sequences), np.float32)
     for batch in evaluation_batches(examples, batch_size, pad_id):
